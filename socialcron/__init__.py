@@ -1,0 +1,3 @@
+"""socialcron: publish posts from PostgreSQL, exactly once in effect, by short-lived cron commands."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Everything that knows PostgreSQL; knows nothing of HTTP."""
