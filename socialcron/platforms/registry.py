@@ -1,0 +1,36 @@
+"""Which platforms there are: one explicit dict. A module is imported when its platform is first asked for."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+
+from socialcron.errors import UsageError
+from socialcron.platforms.base import Adapter, Declaration
+
+_ADAPTERS = {
+    "bluesky": "socialcron.platforms.bluesky:Bluesky",
+    "mastodon": "socialcron.platforms.mastodon:Mastodon",
+    "stub": "socialcron.platforms.stub:Stub",
+    "x": "socialcron.platforms.x:X",
+}
+
+
+def names() -> tuple[str, ...]:
+    """Every platform name, sorted. Imports no adapter."""
+    return tuple(_ADAPTERS)
+
+
+@cache
+def adapter(name: str) -> Adapter:
+    """The adapter of one platform; imports its module only. UsageError for an unknown name."""
+    if name not in _ADAPTERS:
+        raise UsageError(f"there is no platform {name!r}", hint=f"Known platforms: {', '.join(names())}.")
+    module, _, class_name = _ADAPTERS[name].partition(":")
+    made: Adapter = getattr(import_module(module), class_name)()
+    return made
+
+
+def declaration(name: str) -> Declaration:
+    """What the platform declares of itself. Raises as `adapter` does."""
+    return adapter(name).declaration
