@@ -1,0 +1,167 @@
+"""Frozen values that store, batches and platforms share. No behaviour beyond what a value knows of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+StepKind = Literal["post", "reply", "comment"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """What an adapter may know of a connected account; credentials travel apart from it, in the Session."""
+
+    id: int
+    platform: str
+    handle: str
+    external_id: str | None = None  # the platform's own id of the account; None until we asked
+    settings: Mapping[str, Any] = field(default_factory=dict)  # base_url and per-platform choices
+
+    def __str__(self) -> str:
+        return f"{self.platform} account {self.handle!r} (id {self.id})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Media:
+    """One attachment. `path` and what is read off the bytes are None until a remote source was fetched."""
+
+    source: str  # as the caller wrote it: a path below the media root, or an https URL
+    alt: str | None = None
+    path: Path | None = None
+    mime_type: str | None = None
+    size_bytes: int | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Poll:
+    options: tuple[str, ...]
+    duration_seconds: int = 86_400
+    multiple: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmed:
+    """A visible post the platform told us about. `extra` is what later steps need of it (Bluesky: `cid`)."""
+
+    remote_id: str
+    url: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One visible write to come: the post itself (number 0), a further thread part, or the first comment."""
+
+    number: int
+    kind: StepKind
+    text: str
+    media: tuple[Media, ...] = ()
+    link: str | None = None
+    poll: Poll | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)  # this platform's own (visibility, language, ...)
+    key: str = ""  # chosen once per (post, revision, step): Idempotency-Key, or the client-chosen id
+    due_at: datetime | None = None
+    parent: Confirmed | None = None  # what it replies to; None for the post itself
+    root: Confirmed | None = None  # the thread's first post; None for the post itself
+    handles: Mapping[str, Any] = field(default_factory=dict)  # saved by earlier `prepare` calls
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedStep:
+    """A step whose complete request is stored: every send and resend uses exactly these bytes."""
+
+    number: int
+    kind: StepKind
+    key: str
+    request: Mapping[str, Any]
+    handles: Mapping[str, Any] = field(default_factory=dict)
+    first_sending_at: datetime | None = None  # database clock; None before the first send
+    sends: int = 0  # sends begun so far
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """`prepare` did one invisible request: store these handles (they replace the old ones), then call again."""
+
+    handles: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """The platform still works on what we gave it: store the handles, call `prepare` again after `seconds`."""
+
+    handles: Mapping[str, Any]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """Everything invisible is done. `request` is the complete rendered request, as JSON can hold it."""
+
+    request: Mapping[str, Any]
+    handles: Mapping[str, Any] | None = None  # None keeps the stored ones
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What asking the platform about an unknown step showed.
+
+    `matches`: our own posts that equal the step and are not older than its first send less 60 s, newest first.
+    `complete`: the answers were all 200, for the same account, and reach back past that moment; only then does
+    an empty `matches` say anything.
+    `occupied`: a client-chosen id exists but holds something else, so this step never arrived: draw another id.
+    `key_works`: False when the server is known, or cannot be relied upon not, to ignore idempotency keys.
+    """
+
+    matches: tuple[Confirmed, ...] = ()
+    complete: bool = True
+    occupied: bool = False
+    key_works: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokens:
+    """What a refresh returned: the complete credentials to store, and when the access token ends (None: never)."""
+
+    credentials: Mapping[str, Any]
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who a token belongs to, for `accounts test`."""
+
+    external_id: str
+    handle: str
+    scopes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitSeen:
+    """What one answer said about a rate limit. None means the answer did not say.
+
+    `reset_at` is the platform's clock. `blocked` is True on 429 and its relatives.
+    """
+
+    family: str  # the endpoint family as the adapter names it: "publish", "media", "read", ...
+    limit: int | None = None
+    remaining: int | None = None
+    reset_at: datetime | None = None
+    retry_after: float | None = None
+    blocked: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One reason why a post would be refused: where, what was measured, what is allowed."""
+
+    field: str  # "text", "thread[2]", "media[1]", ...
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.message}"

@@ -1,0 +1,200 @@
+"""What every platform adapter offers, and the small helpers they share.
+
+An adapter is a leaf: it turns a `Step` into HTTP requests and answers into values or errors of our tree. It holds
+no state, opens no file but the media it is handed, knows neither database nor settings nor command line. The batch
+calls `prepare` until it is `Ready`, stores what comes back after each call, commits the phase `sending`, and only then
+calls `send_step` once. What a process that dies in between leaves behind is settled by `reconcile`.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+from socialcron.errors import (
+    AuthExpired,
+    PlatformError,
+    PlatformFailure,
+    RateLimited,
+    Rejected,
+    Unavailable,
+)
+from socialcron.model import (
+    Account,
+    Confirmed,
+    Identity,
+    LimitSeen,
+    Look,
+    PreparedStep,
+    Problem,
+    Ready,
+    Saved,
+    Step,
+    Tokens,
+    Wait,
+)
+
+if TYPE_CHECKING:
+    from socialcron.platforms.http import Answer, Http, Session
+
+Means = Literal["client_id", "key", "handle", "listing", "none"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """One documented number: where it was read and when, so that a reader can check it again."""
+
+    name: str
+    value: float
+    unit: str
+    source: str
+    date: str  # ISO date of the reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """One accepted form of a platform's credentials JSON: every `required` key, any `optional` one, no other."""
+
+    name: str
+    required: tuple[str, ...]
+    optional: tuple[str, ...] = ("client_id", "client_secret")
+
+
+OAUTH2 = Credentials(
+    name="OAuth 2.0", required=("access_token",), optional=("refresh_token", "expires_at", "client_id", "client_secret")
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """A platform as data: printed by `platforms show`, read by the validator, the batch and the conformance tests."""
+
+    name: str
+    title: str
+    documentation: str
+    default_base_url: str | None  # None: every account names its own server
+    features: frozenset[str]  # of: media, alt_text, link, thread, first_comment, poll
+    limits: tuple[Limit, ...]
+    credentials: tuple[Credentials, ...]  # empty: needs none
+    settings: Mapping[str, str] = field(default_factory=dict)  # names `accounts add --set` takes, with one line of help
+    reconcile: Means = "none"
+    key_ttl_seconds: int | None = None  # how long after the first send a repeated key is still recognised
+    settle_seconds: int = 120  # a listing may lag this long behind a write
+    handle_ttl_seconds: int = 3600  # uploaded media older than this is uploaded again
+    honest_limits: str = ""  # one sentence for operators
+
+    def limit(self, name: str) -> float:
+        return next(limit.value for limit in self.limits if limit.name == name)
+
+
+class Adapter(Protocol):
+    """One platform. Methods raise only errors of the tree in `socialcron.errors`."""
+
+    declaration: ClassVar[Declaration]
+
+    def choose_key(self, seed: bytes, due_at: datetime, number: int) -> str:
+        """The idempotency key or client-chosen id of a step. `seed`: 32 bytes, random per (post, revision, step)."""
+        ...
+
+    def validate(self, steps: Sequence[Step], settings: Mapping[str, Any]) -> list[Problem]:
+        """All reasons why these steps of one post would be refused, without the network. Empty: none known.
+
+        Media may be unfetched (size and type None): then only count and alt text can be judged.
+        """
+        ...
+
+    def connect(self, account: Account, credentials: Mapping[str, Any], app: App, http: Http) -> Session:
+        """A session that signs requests as this account. No network. Raises AuthExpired if credentials lack a part."""
+        ...
+
+    def prepare(self, step: Step, session: Session) -> Saved | Wait | Ready:
+        """At most one invisible write (plus the reads it needs), then what to store.
+
+        Raises RateLimited, Rejected, AuthExpired, Unavailable, PlatformFailure.
+        """
+        ...
+
+    def send_step(self, step: PreparedStep, session: Session) -> Confirmed:
+        """The one visible request, through `session.write`, from the stored request alone.
+
+        Raises RateLimited, Rejected, AuthExpired, Duplicate, Unavailable, OutcomeUnknown, PlatformFailure.
+        """
+        ...
+
+    def reconcile(self, step: PreparedStep, session: Session) -> Look:
+        """Ask the platform about a step whose outcome is unknown. Reads only; raises as reads do."""
+        ...
+
+    def can_refresh(self, credentials: Mapping[str, Any]) -> bool:
+        """Whether `refresh` could turn these into working ones without a person."""
+        ...
+
+    def refresh(self, account: Account, credentials: Mapping[str, Any], app: App, http: Http) -> Tokens:
+        """Fresh tokens, within 30 s. AuthExpired: only a person can help. Anything else: try again later.
+
+        The result must be stored before it is used: a refresh token may be single-use.
+        """
+        ...
+
+    def identify(self, session: Session) -> Identity:
+        """Who the credentials belong to."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class App:
+    """The registered application that acts: from the account's own credentials, else from settings. None: not set."""
+
+    client_id: str | None = None
+    client_secret: str | None = None
+
+
+# --- helpers -----------------------------------------------------------------------------------------------------
+
+
+def key_text(seed: bytes) -> str:
+    """A printable key of 43 characters for platforms that take any string."""
+    return base64.urlsafe_b64encode(seed).rstrip(b"=").decode()
+
+
+def require(body: Any, key: str, kind: type | tuple[type, ...], where: str) -> Any:
+    """`body[key]` if it has the right type; PlatformFailure naming the missing key otherwise."""
+    value = body.get(key) if isinstance(body, Mapping) else None
+    if not isinstance(value, kind) or (isinstance(value, str) and not value):
+        raise PlatformFailure(f"{where}: the answer has no usable {key!r}", retryable=True)
+    return value
+
+
+def require_str(body: Any, key: str, where: str) -> str:
+    return str(require(body, key, str, where))
+
+
+def require_list(body: Any, key: str, where: str) -> list[Any]:
+    return list(require(body, key, list, where))
+
+
+def optional_str(body: Any, key: str) -> str | None:
+    value = body.get(key) if isinstance(body, Mapping) else None
+    return value if isinstance(value, str) and value else None
+
+
+def default_error(answer: Answer, where: str, detail: str = "") -> PlatformError:
+    """The error of a non-2xx answer by its status alone, for platforms and cases without a better rule."""
+    status, said = answer.status, f"{where}: HTTP {answer.status}{': ' + detail if detail else ''}"
+    if status == 401:
+        return AuthExpired(said, http_status=status)
+    if status == 429:
+        return RateLimited(said, http_status=status, retry_after=answer.retry_after)
+    if status in (400, 404, 410, 413, 415, 422):
+        return Rejected(said, http_status=status)
+    if status >= 500:
+        return Unavailable(said, http_status=status, retry_after=answer.retry_after)
+    return PlatformFailure(said, retryable=False, http_status=status)
+
+
+def nothing_seen(_: Answer) -> Iterable[LimitSeen]:
+    """For platforms that report no rate limits."""
+    return ()
