@@ -1,0 +1,155 @@
+"""The command line: finds the command named first, imports only that, and turns errors into text and exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from socialcron.errors import BadInput, SocialcronError
+from socialcron.exitcodes import ExitCode
+
+# name -> module (its `app` is the command or the group of subcommands) and the line of `socialcron --help`, which
+# therefore imports none of them.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "post-due": ("post_due", "Publish posts whose time has come, then exit."),
+    "reset-stuck": ("reset_stuck", "Take posts back from runs that died."),
+    "reset-ratelimits": ("reset_ratelimits", "Clear rate limits whose window has passed."),
+    "status": ("status", "Show the queue: counts, delays, errors, last runs."),
+    "init": ("init", "Make what is missing: database, key, schema."),
+    "db": ("db", "Migrate and check the schema; stop the embedded database."),
+    "accounts": ("accounts", "Connect and manage accounts."),
+    "posts": ("posts", "Write, inspect, approve, retry and settle posts."),
+    "platforms": ("platforms", "Show what each platform can do and its limits."),
+    "sandbox": ("sandbox", "Serve local stand-ins of the platforms."),
+}
+
+
+class LazyGroup(TyperGroup):
+    """Imports a command's module when that command is named."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(self.commands)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"socialcron.commands.{COMMANDS[cmd_name][0]}")
+        return typer.main.get_command(module.app)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help) for name, (_, help) in COMMANDS.items()])
+
+
+def _root() -> LazyGroup:
+    unloaded: Any = dict.fromkeys(COMMANDS)  # the keys are what suggestions for a typo are made from
+    return LazyGroup(
+        name="socialcron",
+        commands=unloaded,
+        help="Publish posts from PostgreSQL. Each command does one batch of work and exits; run them from cron.",
+        epilog="`socialcron COMMAND --help` shows options and an example. `socialcron --version` prints the version.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code. Nothing but KeyboardInterrupt during start-up leaves this function."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments == ["--version"]:
+        from socialcron import __version__
+
+        print(f"socialcron {__version__}")
+        return ExitCode.OK
+    try:
+        code = _root().main(args=arguments, prog_name="socialcron", standalone_mode=False)
+        sys.stdout.flush()  # here, so that a closed pipe is noticed here
+    except typer.TyperException as exc:  # its subclasses are all mistakes in the command line
+        return _report(arguments, "usage", exc.format_message(), _usage_hint(exc), ExitCode.USAGE)
+    except (KeyboardInterrupt, typer.Abort):
+        code = 130
+    except BrokenPipeError:  # the reader (`| head`) has seen enough; the work itself is done
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except SocialcronError as exc:
+        problems = exc.problems if isinstance(exc, BadInput) else []
+        return _report(arguments, exc.code, exc.message, exc.hint, exc.exit_code, problems)
+    except Exception as exc:
+        return _report_bug(arguments, exc)
+    if code == 130:  # typer's code for Ctrl-C; ours says "run again"
+        return _report(arguments, "interrupted", "interrupted", "Run it again.", ExitCode.INTERRUPTED)
+    return code if isinstance(code, int) else ExitCode.OK
+
+
+def _report(
+    arguments: Sequence[str],
+    code: str,
+    message: str,
+    hint: str | None,
+    exit_code: ExitCode,
+    problems: Sequence[str] = (),
+) -> int:
+    """Print one error: a document on stdout under --json, else text on stderr. `problems`: of BadInput."""
+    from socialcron.log import redact
+
+    message, hint = redact(message), redact(hint) if hint else None
+    problems = [redact(problem) for problem in problems]
+    try:
+        if _wants_json(arguments):
+            from socialcron.commands.common import document
+
+            error = {"code": code, "message": message, "hint": hint}
+            print(
+                document(_command_name(arguments), error=error | ({"problems": problems} if problems else {}))
+            )
+            sys.stdout.flush()
+        else:
+            lines = [f"Error: {message}", *(f"  {problem}" for problem in problems)]
+            print("\n".join([*lines, f"Hint: {hint}"] if hint else lines), file=sys.stderr)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return exit_code
+
+
+def _report_bug(arguments: Sequence[str], exc: Exception) -> int:
+    import logging
+
+    from socialcron import log
+
+    if not logging.getLogger().handlers:  # it happened before the settings were read
+        log.setup(command=_command_name(arguments))
+    log.event("bug", level=log.ERROR, exc_info=exc)
+    return _report(
+        arguments,
+        "bug",
+        f"a bug in socialcron: {type(exc).__name__}: {exc}",
+        "Please report it with the traceback on stderr. Posts are safe: what was claimed is taken up again.",
+        ExitCode.BUG,
+    )
+
+
+def _usage_hint(exc: typer.TyperException) -> str | None:
+    context = getattr(exc, "ctx", None)
+    return f"See `{context.command_path} --help`." if context is not None else None
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return "--json" in options
+
+
+def _command_name(arguments: Sequence[str]) -> str:
+    """ "posts list" for `posts list --json`: the command, and the subcommand if what follows it looks like one."""
+    words = list(arguments[:2])
+    if len(words) == 2 and (words[0] in _SINGLE or not words[1][:1].isalpha()):
+        words.pop()
+    return " ".join(words) if words and not words[0].startswith("-") else "socialcron"
+
+
+_SINGLE = COMMANDS.keys() - {"db", "accounts", "posts", "platforms"}
