@@ -1,0 +1,49 @@
+"""Pure text rules that platforms share: what counts as one character, where a link in a sentence ends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from socialcron.model import Step
+
+# A host's first character keeps "https://)" out; what trails is cut by `links`.
+_LINK = re.compile(r"https?://[^\s<>\"'`\[\]{}|\\^/?#][^\s<>\"`{}|\\^]*", re.IGNORECASE)
+_TRAILING = ".,;:!?'’”»…*_~"
+_BRACKETS = {")": "(", "]": "["}
+
+
+def graphemes(text: str) -> int:
+    """Characters as people count them: a family emoji is one."""
+    import regex  # 20 ms: only where text is counted
+
+    return len(regex.findall(r"\X", text))
+
+
+def links(text: str) -> Iterator[tuple[int, int]]:
+    """(start, end) of each http(s) URL in `text`, without the punctuation of the sentence around it.
+
+    A closing bracket belongs to the URL only if it was opened inside: "(see https://a.example/b_(c))".
+    """
+    for match in _LINK.finditer(text):
+        start, end = match.span()
+        while text[end - 1] in _TRAILING or (
+            (opening := _BRACKETS.get(text[end - 1]))
+            and text.count(text[end - 1], start, end) > text.count(opening, start, end)
+        ):
+            end -= 1
+        yield start, end
+
+
+def with_link(text: str, link: str | None) -> str:
+    """`text` with `link` on a line of its own at the end, unless there is none or it is there already."""
+    if not link or any(text[start:end] == link for start, end in links(text)):
+        return text
+    return f"{text.rstrip()}\n{link}" if text.strip() else link
+
+
+def field(step: Step) -> str:
+    """How messages name a step's text: `text`, `thread[2]` (second part after the post), `first_comment`."""
+    if step.number == 0:
+        return "text"
+    return "first_comment" if step.kind == "comment" else f"thread[{step.number}]"
