@@ -228,3 +228,12 @@ def cli(
 def bare_cli(clean_environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
     """The same without any setting but SOCIALCRON_HOME, which is an empty place."""
     return runner(capsys)
+
+
+def require_program(name: str) -> str:
+    """Path of a Debian program; skips the test where it is missing, which `.ci/run` forbids."""
+    path = shutil.which(name)
+    if path is None:
+        reason = f"needs the program {name}"
+        pytest.fail(reason) if os.environ.get("SOCIALCRON_TEST_NO_SKIPS") else pytest.skip(reason)
+    return path

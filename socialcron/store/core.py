@@ -1,0 +1,38 @@
+"""SQLAlchemy Core on the same connections, for assembled operator lists. Imported only by those commands (0.2 s)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from socialcron.settings import Settings
+from socialcron.store.engine import connection_factory, translated
+
+
+def sqlalchemy_engine(settings: Settings, *, replica: bool = False) -> Engine:
+    """An engine in autocommit mode: lists read one statement each and leave no transaction open."""
+    return create_engine(
+        "postgresql+psycopg://",
+        creator=connection_factory(settings, replica=replica),
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+        use_native_hstore=False,  # spares a query per connection
+    )
+
+
+@contextmanager
+def core_connection(settings: Settings, *, replica: bool = False) -> Iterator[Connection]:
+    """A Core connection; raises the same errors as Database."""
+    with translated():
+        try:
+            with sqlalchemy_engine(settings, replica=replica).connect() as connection:
+                yield connection
+        except DBAPIError as exc:
+            if isinstance(exc.orig, psycopg.Error):
+                raise exc.orig from exc
+            raise
