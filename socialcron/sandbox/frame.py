@@ -157,8 +157,8 @@ class Platform(ABC):
     # Hooks of the platforms.
 
     @abstractmethod
-    def error(self, status: int, message: str = "") -> Reply:
-        """An error in the platform's own form."""
+    def error(self, status: int, message: str = "", kind: str = "") -> Reply:
+        """An error in the platform's own form; `kind` is what the platform calls it, where it names errors."""
 
     @abstractmethod
     def token_of(self, request: Request) -> Token | None:
@@ -210,7 +210,7 @@ class Platform(ABC):
                     request.account = request.token.account
                     self._check_scope(request.token, route)
                 if route.family:
-                    headers = self._spend(request, route.family, route.cost)
+                    headers = self.spend(request, route.family, route.cost)
             with self.admit(request, route):
                 if request.slow_seconds:
                     time.sleep(request.slow_seconds)
@@ -247,8 +247,8 @@ class Platform(ABC):
 
     # What handlers use.
 
-    def refusal(self, status: int, message: str = "") -> Refusal:
-        return Refusal(self.error(status, message))
+    def refusal(self, status: int, message: str = "", kind: str = "") -> Refusal:
+        return Refusal(self.error(status, message, kind))
 
     def now(self) -> float:
         return self.clock.now()
@@ -295,7 +295,7 @@ class Platform(ABC):
         if route.scope and token.scopes is not None and route.scope not in token.scopes:
             raise self.refusal(403, "This action is outside the authorized scopes")
 
-    def _spend(self, request: Request, family: str, cost: int) -> dict[str, str]:
+    def spend(self, request: Request, family: str, cost: int = 1) -> dict[str, str]:
         """Take `cost` points of a family; returns the headers. Raises Refusal when there are not so many left."""
         who = request.account.id if request.account else "-"
         now = self.now()
@@ -318,7 +318,7 @@ class Platform(ABC):
         return self.limit_headers(tightest[1], tightest[2], tightest[3], False)
 
 
-def image_type(data: bytes) -> str | None:
+def media_type(data: bytes) -> str | None:
     """The media type that the bytes themselves show; None when it is none we know."""
     if data[4:8] == b"ftyp":
         return "video/quicktime" if data[8:10] == b"qt" else "video/mp4"

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, ClassVar
 
-from socialcron.sandbox.frame import Account, Limit, Platform, Post, Refusal, Route, Token, image_type
+from socialcron.sandbox.frame import Account, Limit, Platform, Post, Refusal, Route, Token, media_type
 from socialcron.sandbox.text import count_graphemes, url_spans
 from socialcron.sandbox.wire import Reply, Request, iso_time
 
@@ -145,7 +145,7 @@ class Mastodon(Platform):
 
     # Answers in the platform's form.
 
-    def error(self, status: int, message: str = "") -> Reply:
+    def error(self, status: int, message: str = "", kind: str = "") -> Reply:
         messages = {404: "Record not found", 429: "Too many requests", 503: "Service Unavailable"}
         return Reply(status, {"error": message or messages.get(status, "Something went wrong")})
 
@@ -230,7 +230,7 @@ class Mastodon(Platform):
         file = fields.get("file")
         if file is None or not hasattr(file, "data"):
             raise self.invalid("File can't be blank")
-        kind = image_type(file.data)
+        kind = media_type(file.data)
         if kind is None or file.content_type.split(";")[0] not in (*IMAGE_TYPES, *VIDEO_TYPES):
             raise self.invalid("File content type is invalid, File is invalid")
         is_video = kind in VIDEO_TYPES

@@ -20,6 +20,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
+from socialcron.sandbox.bluesky import Bluesky
 from socialcron.sandbox.faults import (
     HUGE_BYTES,
     KINDS,
@@ -36,6 +37,7 @@ from socialcron.sandbox.wire import Connection, Reply, Request, Unreadable
 PLATFORMS: dict[str, type[Platform]] = {
     "mastodon": Mastodon,
     "mastodon-nokey": MastodonNoKey,
+    "bluesky": Bluesky,
 }
 IDLE_SECONDS = 75.0  # a connection without a request for so long is closed
 BACKLOG = 512
