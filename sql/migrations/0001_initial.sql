@@ -288,7 +288,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     new_content bigint;
     new_post    bigint;
-    hash        text := md5(jsonb_build_array(schedule_post.text, schedule_post.due_at, schedule_post.media,
+    hash        text := md5(jsonb_build_array(schedule_post.text, schedule_post.due_at AT TIME ZONE 'UTC', schedule_post.media,
                     schedule_post.link, schedule_post.thread, schedule_post.first_comment, schedule_post.poll,
                     schedule_post.variants, schedule_post.draft)::text);
     known       record;
