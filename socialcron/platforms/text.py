@@ -9,7 +9,7 @@ from socialcron.model import Step
 
 # A host's first character keeps "https://)" out; what trails is cut by `links`.
 _LINK = re.compile(r"https?://[^\s<>\"'`\[\]{}|\\^/?#][^\s<>\"`{}|\\^]*", re.IGNORECASE)
-_TRAILING = ".,;:!?'’”»…*_~"
+_TRAILING = ".,;:!?'’”»…"
 _BRACKETS = {")": "(", "]": "["}
 
 
