@@ -31,7 +31,7 @@ _TOKENS = re.compile(
       | (\b(?:access_token|refresh_token|client_secret|oauth_token|oauth_signature|oauth_consumer_key
               |token_secret|password|api_key|apikey|code_verifier)\b["']?\s*[=:]\s*["']?)[^\s"'&,;}]+
       | (\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@]+(?=@)
-      | ()\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*""",
+      | ()\beyJ[\w-]{4,}\.[\w-]+\.[\w-]*""",
     re.IGNORECASE | re.VERBOSE,
 )
 

