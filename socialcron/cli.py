@@ -74,8 +74,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _report(arguments, "usage", exc.format_message(), _usage_hint(exc), ExitCode.USAGE)
     except (KeyboardInterrupt, typer.Abort):
         code = 130
-    except BrokenPipeError:  # the reader (`| head`) has seen enough; the work itself is done
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (BrokenPipeError, SystemExit) as exc:
+        if isinstance(exc, SystemExit) and not isinstance(exc.__context__, BrokenPipeError):
+            raise  # typer makes SystemExit(1) of a broken pipe, and only of that
+        _close_stdout()  # the reader (`| head`) has seen enough; the work itself is done
         return ExitCode.OK
     except SocialcronError as exc:
         problems = exc.problems if isinstance(exc, BadInput) else []
@@ -113,8 +115,13 @@ def _report(
             lines = [f"Error: {message}", *(f"  {problem}" for problem in problems)]
             print("\n".join([*lines, f"Hint: {hint}"] if hint else lines), file=sys.stderr)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_stdout()
     return exit_code
+
+
+def _close_stdout() -> None:
+    """Let what is still buffered go nowhere; Python would complain about it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _report_bug(arguments: Sequence[str], exc: Exception) -> int:

@@ -34,7 +34,7 @@ def home() -> Iterator[Path]:
 
 def remove(home: Path) -> None:
     embedded.stop(home)
-    elsewhere = [path for path in ((home / "postgres").resolve(), (home / "postgres/socket").resolve())]
+    elsewhere = [(home / "postgres").resolve(), (home / "postgres/socket").resolve()]
     for path in [home, *elsewhere]:
         shutil.rmtree(path, ignore_errors=True)
 

@@ -229,7 +229,6 @@ def test_retrying__leaves_other_failures_alone(table: Database) -> None:
         "postgresql://me:HUSHhush@db:port/app",
         "postgresql://me:HUSH@hush@db/app",
         "postgresql://me:HUSH/hush@db/app",
-        "postgresql://me:HUSH/hush@db/app",
         "postgresql://me:HUSHhush@db/app?pgbouncer=true",
         "mysql://me:HUSHhush@db/app",
         "HUSHhush",
