@@ -33,11 +33,13 @@ from socialcron.sandbox.faults import (
 from socialcron.sandbox.frame import Clock, Platform, Route
 from socialcron.sandbox.mastodon import Mastodon, MastodonNoKey
 from socialcron.sandbox.wire import Connection, Reply, Request, Unreadable
+from socialcron.sandbox.x import X
 
 PLATFORMS: dict[str, type[Platform]] = {
     "mastodon": Mastodon,
     "mastodon-nokey": MastodonNoKey,
     "bluesky": Bluesky,
+    "x": X,
 }
 IDLE_SECONDS = 75.0  # a connection without a request for so long is closed
 BACKLOG = 512
@@ -57,9 +59,7 @@ class Sandbox:
 
         Raises ValueError for an address that is not loopback, OSError when the port cannot be had.
         """
-        address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
-        if not address.is_loopback:
-            raise ValueError(f"the sandbox listens on loopback addresses only, not on {host}")
+        address = _loopback(host)
         family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
         self._listener = socket.create_server((str(address), port), family=family, backlog=BACKLOG)
         self.port: int = self._listener.getsockname()[1]
@@ -81,6 +81,10 @@ class Sandbox:
         sandbox = cls(**options)
         threading.Thread(target=sandbox.serve, name="sandbox", daemon=True).start()
         return sandbox
+
+    @property
+    def control_url(self) -> str:
+        return f"{self.base_url}/_sandbox"
 
     def url(self, platform: str) -> str:
         """The platform's base URL, without a slash at the end."""
@@ -105,9 +109,13 @@ class Sandbox:
 
     def fault(self, kind: str, **rule: Any) -> Fault:
         """Add a rule; its fields are those of `Fault`. The object returned counts how often it `fired`."""
-        if (name := rule.get("platform")) is not None:
-            self._platform(name)
-        return self.faults.add(Fault(kind=kind, **rule))
+        return self.add_fault(Fault(kind=kind, **rule))
+
+    def add_fault(self, fault: Fault) -> Fault:
+        """As `fault`. Raises ValueError for a platform there is not."""
+        if fault.platform is not None:
+            self._platform(fault.platform)
+        return self.faults.add(fault)
 
     def clear_faults(self) -> None:
         self.faults.clear()
@@ -312,9 +320,7 @@ class Sandbox:
         else:
             rules = [fault_from(document)]
         for rule in rules:
-            if rule.platform is not None:
-                self._platform(rule.platform)
-            self.faults.add(rule)
+            self.add_fault(rule)
 
     def _platform(self, name: str) -> Platform:
         try:
@@ -332,6 +338,15 @@ class Sandbox:
                 connection.close()
             else:
                 connection.sock.close()
+
+
+def _loopback(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """The address; raises ValueError unless it is a loopback one: the stand-ins let everybody in."""
+    with suppress(ValueError):
+        address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
+        if address.is_loopback:
+            return address
+    raise ValueError(f"the sandbox listens on loopback addresses only, such as 127.0.0.1, not on {host}")
 
 
 _RUNNING: weakref.WeakSet[Sandbox] = weakref.WeakSet()
