@@ -7,8 +7,11 @@ from collections.abc import Iterator
 
 from socialcron.model import Step
 
-# A host's first character keeps "https://)" out; what trails is cut by `links`.
-_LINK = re.compile(r"https?://[^\s<>\"'`\[\]{}|\\^/?#][^\s<>\"`{}|\\^]*", re.IGNORECASE)
+# A link ends where Chinese, Japanese or Korean text begins: there, prose goes on without a space.
+_PATH = r"[^\s<>\"`{}|\\^\u1100-\u11ff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]"
+_LINK = re.compile(
+    rf"https?://(?:[\w-]+\.)+(?:xn--[\w-]+|[^\W\d_]{{2,}})(?::\d+)?(?:[/?#]{_PATH}*)?", re.IGNORECASE
+)
 _TRAILING = ".,;:!?'’”»…"
 _BRACKETS = {")": "(", "]": "["}
 
@@ -37,7 +40,7 @@ def links(text: str) -> Iterator[tuple[int, int]]:
 
 def with_link(text: str, link: str | None) -> str:
     """`text` with `link` on a line of its own at the end, unless there is none or it is there already."""
-    if not link or any(text[start:end] == link for start, end in links(text)):
+    if not link or re.search(re.escape(link) + r"(?![\w/?&=#%-]|\.\w)", text):
         return text
     return f"{text.rstrip()}\n{link}" if text.strip() else link
 
