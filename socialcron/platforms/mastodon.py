@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from html.parser import HTMLParser
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from socialcron.errors import (
@@ -56,6 +56,8 @@ from socialcron.platforms.base import (
 )
 from socialcron.platforms.http import Answer, Http, Session
 from socialcron.platforms.text import field, graphemes, links, with_link
+
+_T = TypeVar("_T")
 
 _INSTANCE = "https://docs.joinmastodon.org/entities/Instance/"
 _POSTING = "https://docs.joinmastodon.org/user/posting/"
@@ -147,10 +149,11 @@ class Mastodon:
         """
         handles = dict(step.handles)
         if "key_works" not in handles:
-            limits, handles["key_works"] = _ask_instance(session)
+            limits, handles["key_works"] = _once(session, session.base_url, _ask_instance)
             if problems := list(_problems(step, session.settings, limits)):
                 raise Rejected(f"{session.where}: the server refuses {'; '.join(map(str, problems))}")
-            handles["account_id"] = session.account_id or self.identify(session).external_id
+            # Asked for, whatever id is on record: looking at another account would prove nothing.
+            handles["account_id"] = _once(session, session.where, self.identify).external_id
 
         uploaded = list(handles.get("media", ()))
         if len(uploaded) < len(step.media):
@@ -248,6 +251,15 @@ class Mastodon:
         return Identity(
             external_id=require_str(body, "id", session.where), handle=optional_str(body, "acct") or ""
         )
+
+
+def _once(session: Session, what: str, ask: Callable[[Session], _T]) -> _T:
+    """`ask(session)`, but only once in a run for the same `what`."""
+    key = f"mastodon {what}"
+    if key not in session.memo:
+        session.memo[key] = ask(session)
+    answer: _T = session.memo[key]
+    return answer
 
 
 # --- limits --------------------------------------------------------------------------------------------
@@ -548,7 +560,9 @@ def _same_text(status: Mapping[str, Any], request: Mapping[str, Any], session: S
     source = session.read("GET", path, accept=(400, 403, 404, 405, 410, 422, 501))
     if source.ok and isinstance(source.json, Mapping) and isinstance(source.json.get("text"), str):
         return _lines(source.json["text"]) == _lines(ours)
-    return _letters(_Plain.of(str(status.get("content") or ""))) == _letters(_short_mentions(ours))
+    theirs = _Plain.of(str(status.get("content") or ""))
+    # A mention nobody answers to keeps its domain.
+    return _letters(_short_mentions(theirs)) == _letters(_short_mentions(ours))
 
 
 def _lines(text: str) -> str:

@@ -188,6 +188,13 @@ def test_prepare__renders_a_text_post_in_one_call(wire: Wire) -> None:
     assert wire.last.headers["authorization"] == f"Bearer {TOKEN}"
 
 
+def test_prepare__asks_the_server_once_in_a_run(wire: Wire) -> None:
+    meet(wire)
+    first, second = session(wire), session(wire)
+    second.memo = first.memo
+    assert MASTODON.prepare(step(), first) == MASTODON.prepare(step(), second)
+
+
 def test_prepare__renders_every_choice_with_the_posts_own_before_the_accounts(wire: Wire) -> None:
     meet(wire)
     ready = MASTODON.prepare(
