@@ -136,7 +136,7 @@ class _Server:
 
     @classmethod
     def at(cls, home: Path, *, create: bool = False) -> _Server:
-        account = server_account() if os.geteuid() == 0 else None
+        account = _server_account() if os.geteuid() == 0 else None
         link = home.absolute() / "postgres"
         if create and not link.is_dir():
             link.unlink(missing_ok=True)  # dangling: somebody removed what it pointed to
@@ -288,7 +288,7 @@ class _Server:
         return done.returncode
 
 
-def server_account() -> tuple[int, int]:
+def _server_account() -> tuple[int, int]:
     import pwd
     import subprocess
 
