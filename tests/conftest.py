@@ -33,6 +33,7 @@ from socialcron.cli import main
 from socialcron.settings import Settings
 from socialcron.store import embedded, migrate, secrets
 from socialcron.store.engine import Database
+from tests.world import sandbox, world  # noqa: F401  fixtures
 
 EXTERNAL = "SOCIALCRON_TEST_DATABASE_URL"
 RUN_HOME = "SOCIALCRON_TEST_RUN_HOME"  # set by the controller for its workers

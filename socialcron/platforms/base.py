@@ -89,6 +89,16 @@ class Declaration:
     def limit(self, name: str) -> float:
         return next(limit.value for limit in self.limits if limit.name == name)
 
+    def look_in_seconds(self, send_deadline_seconds: float) -> float | None:
+        """How long after an unknown send to ask the platform first; None where it gives no means.
+
+        A client-chosen id, a handle or a key makes asking at once harmless. A listing proves nothing until a request
+        that is still under way must have arrived and shown itself.
+        """
+        if self.reconcile == "none":
+            return None
+        return send_deadline_seconds + self.settle_seconds if self.reconcile == "listing" else 0.0
+
 
 class Adapter(Protocol):
     """One platform. Methods raise only errors of the tree in `socialcron.errors`."""

@@ -239,6 +239,8 @@ class Session:
     app: App = field(default_factory=App)
     write_deadline: float | None = None  # on `now_seconds`; set by the batch before it commits `sending`
     seen: list[LimitSeen] = field(default_factory=list)
+    # What an adapter read once and may rely on for the rest of this run (limits, own id); shared by its sessions.
+    memo: dict[str, Any] = field(default_factory=dict)
     visible: Literal["unsent", "open", "refused"] = "unsent"
 
     def read(self, method: str, path: str, *, accept: Iterable[int] = (), **parts: Any) -> Answer:
@@ -248,7 +250,7 @@ class Session:
         retrying = Retrying(
             retry=retry_if_exception_type(Unavailable),
             stop=stop_after_attempt(3),
-            wait=wait_exponential_jitter(initial=0.1, max=1.0, jitter=0.1),
+            wait=wait_exponential_jitter(multiplier=0.1, max=1.0, jitter=0.1),
             reraise=True,
         )
         deadline = now_seconds() + READ_SECONDS

@@ -21,11 +21,16 @@ def names() -> tuple[str, ...]:
     return tuple(_ADAPTERS)
 
 
+def check(name: str) -> None:
+    """UsageError for an unknown name. Imports no adapter."""
+    if name not in _ADAPTERS:
+        raise UsageError(f"there is no platform {name!r}", hint=f"Known platforms: {', '.join(names())}.")
+
+
 @cache
 def adapter(name: str) -> Adapter:
     """The adapter of one platform; imports its module only. UsageError for an unknown name."""
-    if name not in _ADAPTERS:
-        raise UsageError(f"there is no platform {name!r}", hint=f"Known platforms: {', '.join(names())}.")
+    check(name)
     module, _, class_name = _ADAPTERS[name].partition(":")
     made: Adapter = getattr(import_module(module), class_name)()
     return made

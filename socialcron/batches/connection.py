@@ -1,0 +1,257 @@
+"""One account in one run: its adapter, its tokens, and whether anything more may go out through it.
+
+Tokens are refreshed under a lease in the database (PROTOCOL 7): one process asks the platform, the others wait for
+what it stores. The new pair is stored before anybody uses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
+
+from socialcron import log
+from socialcron.batches.runner import Call, Request, Until
+from socialcron.errors import AuthExpired, PlatformError, RateLimited
+from socialcron.model import Account, LimitSeen, Tokens
+from socialcron.platforms import registry
+from socialcron.platforms.base import App
+from socialcron.platforms.http import Session, now_seconds
+from socialcron.settings import Settings
+from socialcron.store import ratelimits, tokens
+from socialcron.store.tokens import AccountRow
+
+if TYPE_CHECKING:
+    from socialcron.batches.desk import Desk
+
+T = TypeVar("T")
+
+REFRESH_EARLY_SECONDS = 120.0  # a token that ends during a send would cost an attempt
+REFRESH_WAIT_SECONDS = 35.0  # a refresh takes 30 s at most
+REFRESH_MINIMUM_SECONDS = 60.0
+DEFAULT_BLOCK_SECONDS = 300.0  # a 429 that does not say for how long
+
+
+class Postponed(Exception):
+    """Nothing is wrong with the post; it goes back to the queue and this attempt does not count."""
+
+    def __init__(self, reason: str, *, retry_in_seconds: float | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_in_seconds = retry_in_seconds
+
+
+class Connection:
+    def __init__(self, desk: Desk, row: AccountRow) -> None:
+        self._desk = desk
+        self._memo: dict[str, Any] = {}
+        self._limits: dict[str, LimitSeen] = {}
+        self.adapter = registry.adapter(row.platform)
+        self.halted: str | None = None  # why nothing more of this account goes out in this run
+        self._load(row)
+
+    def _load(self, row: AccountRow) -> None:
+        self._read_at = now_seconds()
+        self._row = row
+        self._credentials = self._desk.open_credentials(row)
+        self.account = Account(
+            id=row.id,
+            platform=row.platform,
+            handle=row.handle,
+            external_id=row.external_id,
+            settings=row.settings,
+        )
+
+    # --- requests ------------------------------------------------------------------------------------------------
+
+    def session(self) -> Session:
+        """Signs as this account. Raises AuthExpired when the credentials lack a part."""
+        app = app_for(self.account.platform, self._credentials, self._desk.settings)
+        session = self.adapter.connect(self.account, self._credentials, app, self._desk.http)
+        session.memo = self._memo
+        return session
+
+    def call(self, function: Callable[[Session], T]) -> Generator[Request, Any, T]:
+        """Run an invisible `function` in a worker with a fresh session; a refused token is refreshed once.
+
+        Raises PlatformError, or Postponed while another process refreshes.
+        """
+        yield from self.freshen()
+        for last in (False, True):
+            version = self._row.token_version
+            try:
+                session = self.session()
+                try:
+                    result: T = yield Call(partial(function, session))
+                    return result
+                finally:
+                    self.note(session.seen)
+            except AuthExpired:
+                if last or not self.adapter.can_refresh(self._credentials):
+                    raise
+                yield from self.refresh(version)
+        raise AssertionError("unreachable")
+
+    # --- tokens --------------------------------------------------------------------------------------------------
+
+    @property
+    def token_version(self) -> int:
+        return self._row.token_version
+
+    def can_refresh(self) -> bool:
+        return self.adapter.can_refresh(self._credentials)
+
+    def freshen(self) -> Generator[Request, Any, None]:
+        """Refresh a token that is over or nearly over."""
+        left = self._row.token_seconds_left
+        if (
+            left is not None
+            and left - (now_seconds() - self._read_at) < REFRESH_EARLY_SECONDS
+            and self.can_refresh()
+        ):
+            yield from self.refresh(self._row.token_version)
+
+    def refresh(self, seen_version: int) -> Generator[Request, Any, None]:
+        """Have newer tokens than those of `seen_version`, by asking the platform or by waiting for who asks.
+
+        Raises AuthExpired when a person must reconnect the account, Postponed when another process is too slow,
+        and whatever else the platform's answer means; only AuthExpired disconnects.
+        """
+        db, account_id, claim = self._desk.db, self.account.id, uuid4()
+        if self._row.token_version != seen_version:
+            return
+        minimum = REFRESH_MINIMUM_SECONDS
+        if not tokens.claim_refresh(
+            db, claim, account_id=account_id, token_version=seen_version, minimum_seconds=minimum
+        ):
+            yield from self._wait_for_other(seen_version)
+            return
+        app = app_for(self.account.platform, self._credentials, self._desk.settings)
+        account, credentials, http = self.account, self._credentials, self._desk.http
+        try:
+            fresh: Tokens = yield Call(partial(self.adapter.refresh, account, credentials, app, http))
+            if not fresh.credentials:
+                raise AuthExpired(f"{account}: the platform returned no tokens")
+        except PlatformError as exc:
+            disconnected = tokens.end_refresh(
+                db,
+                claim,
+                account_id=account_id,
+                token_version=seen_version,
+                disconnect=isinstance(exc, AuthExpired),
+                error=str(exc),
+            )
+            if disconnected:
+                self._disconnected(str(exc))
+            self._reload()
+            if self._row.token_version != seen_version:
+                return  # somebody else stored newer ones: our refusal was of the old
+            raise
+        sealed = self._desk.seal_credentials(fresh.credentials)
+        self._desk.fact(
+            lambda: tokens.store_tokens(
+                db,
+                account_id=account_id,
+                token_version=seen_version,
+                credentials=sealed,
+                expires_at=fresh.expires_at,
+            )
+        )
+        log.event("token_refreshed", platform=account.platform, account_id=account_id)
+        self._reload()
+
+    def _wait_for_other(self, seen_version: int) -> Generator[Request, Any, None]:
+        give_up_at = now_seconds() + REFRESH_WAIT_SECONDS
+        while True:
+            self._reload()
+            if self._row.token_version != seen_version:
+                return
+            if self._row.status != "active":
+                raise AuthExpired(f"{self.account}: needs to be connected again")
+            if not self._row.refreshing and self._row.just_refreshed:
+                raise AuthExpired(f"{self.account}: the platform refuses the token it has just issued")
+            if now_seconds() >= give_up_at:
+                raise Postponed("another process is refreshing the token")
+            yield Until(now_seconds() + 0.5)
+
+    def _reload(self) -> None:
+        rows = tokens.read_accounts(self._desk.db, [self.account.id])
+        if self.account.id not in rows:
+            raise Postponed("the account was removed")
+        self._load(rows[self.account.id])
+
+    def disconnect(self, error: AuthExpired) -> None:
+        """The platform refuses the credentials we hold: a person must reconnect the account, unless one just did."""
+        if tokens.disconnect_account(
+            self._desk.db,
+            account_id=self.account.id,
+            token_version=self._row.token_version,
+            error=str(error),
+        ):
+            self._disconnected(str(error))
+
+    def _disconnected(self, error: str) -> None:
+        self.halted = "needs_reconnect"
+        log.event(
+            "needs_reconnect",
+            level=log.ERROR,
+            platform=self.account.platform,
+            account_id=self.account.id,
+            error=error,
+        )
+
+    # --- rate limits ---------------------------------------------------------------------------------------------
+
+    def note(self, seen: list[LimitSeen]) -> None:
+        """Remember what answers said about limits; an exhausted publish limit stops the account until its reset."""
+        for limit in seen:
+            self._limits[limit.family] = limit
+            if limit.family == "publish" and limit.remaining == 0 and limit.reset_at is not None:
+                self.block((limit.reset_at - datetime.now(UTC)).total_seconds())
+
+    def limited(self, error: RateLimited) -> float:
+        """A rate limit refused us: nothing more goes out before the returned number of seconds is over."""
+        resets = [
+            (limit.reset_at - datetime.now(UTC)).total_seconds()
+            for limit in self._limits.values()
+            if limit.reset_at is not None and (limit.blocked or limit.remaining == 0)
+        ]
+        seconds = error.retry_after if error.retry_after is not None else max(resets, default=0.0)
+        seconds = seconds if seconds > 0 else DEFAULT_BLOCK_SECONDS
+        self.block(seconds)
+        return seconds
+
+    def block(self, seconds: float) -> None:
+        if seconds > 0:
+            self.halted = "rate_limited"
+            ratelimits.block_account(self._desk.db, self.account.id, seconds=min(seconds, 86_400.0 * 31))
+
+    def flush_limits(self) -> None:
+        """Store the last word on each limit, so that `status` shows it. Not per answer: nobody decides on it there."""
+        seen, self._limits = self._limits, {}
+        for limit in seen.values():
+            blocked = limit.retry_after if limit.blocked else None
+            ratelimits.observe_limit(
+                self._desk.db,
+                limit,
+                platform=self.account.platform,
+                account_id=self.account.id,
+                blocked_seconds=blocked,
+            )
+
+
+def app_for(platform: str, credentials: Mapping[str, Any], settings: Settings) -> App:
+    """The application that acts for an account: its own, else the one in settings. X has one per OAuth version."""
+    ours: tuple[str | None, str | None] = (None, None)
+    if platform == "x":
+        one_zero = "token_secret" in credentials
+        ours = (
+            (settings.twitter_api_key, settings.twitter_api_secret)
+            if one_zero
+            else (settings.x_client_id, settings.x_client_secret)
+        )
+    if credentials.get("client_id"):
+        return App(client_id=credentials["client_id"], client_secret=credentials.get("client_secret"))
+    return App(client_id=ours[0], client_secret=ours[1])

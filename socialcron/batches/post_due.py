@@ -1,0 +1,238 @@
+"""One run of post-due: recover what died, claim what is due, publish and settle it, report.
+
+An idle run ends after two small queries; whatever costs start-up time is imported once there is something to do.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from socialcron import log
+from socialcron.errors import DatabaseUnavailable, SocialcronError
+from socialcron.exitcodes import ExitCode
+from socialcron.settings import Settings
+from socialcron.store import posts, runs
+from socialcron.store.engine import Database
+from socialcron.store.posts import Claim, ClaimRules
+
+if TYPE_CHECKING:
+    from socialcron.batches.runner import Ended, Job
+
+COMMAND = "post-due"
+OUTCOMES = ("posted", "retried", "failed", "unconfirmed", "released", "missed", "reconciled")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    limit: int
+    concurrency: int
+    look_ahead_seconds: float
+    max_runtime_seconds: float
+    grace_seconds: float
+    platforms: list[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What a run did. `outcomes`: one per claimed row. `abandoned`: a thread still waits for a platform's answer."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    recovered: int = 0
+    incomplete: int = 0
+    interrupted: bool = False
+    abandoned: bool = False
+
+    @property
+    def claimed(self) -> int:
+        return self.outcomes.total()
+
+    @property
+    def idle(self) -> bool:
+        return not self.claimed and not self.recovered
+
+    @property
+    def data(self) -> dict[str, int]:
+        return {"claimed": self.claimed, **{name: self.outcomes[name] for name in OUTCOMES}}
+
+    def as_line(self) -> str:
+        parts = [f"{self.outcomes[name]} {name}" for name in OUTCOMES if self.outcomes[name]]
+        if self.recovered:
+            parts.append(f"{self.recovered} taken back from runs that died")
+        return f"{self.claimed} claimed: {', '.join(parts)}" if parts else "nothing due"
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return ExitCode.INTERRUPTED if self.interrupted else ExitCode.OK
+
+    @property
+    def strict_exit_code(self) -> ExitCode:
+        """With --strict a run in which some item failed does not end with 0."""
+        bad = (
+            self.outcomes["failed"] + self.outcomes["unconfirmed"] + self.outcomes["missed"] + self.incomplete
+        )
+        return ExitCode.ITEM_FAILED if bad and not self.interrupted else self.exit_code
+
+
+def run(db: Database, settings: Settings, options: Options) -> Summary:
+    """Raises DatabaseUnavailable when the database went away, ConfigError when credentials cannot be opened."""
+    started = time.monotonic()
+    rules = _rules(settings, options)
+    stuck_seconds = settings.stuck_threshold_minutes * 60
+    due = posts.due_work(db, look_ahead_seconds=options.look_ahead_seconds, stuck_seconds=stuck_seconds)
+    recovered = 0
+    if due.posts_stuck:
+        from socialcron.batches.recovery import recover_stuck_posts
+
+        recovered = recover_stuck_posts(
+            db, settings, threshold_minutes=settings.stuck_threshold_minutes
+        ).total
+        due = replace(due, wakeups_due=True)
+    claim = Claim(token=uuid4())
+    with _signals() as signals:
+        if due.unconfirmed_due:
+            claim.unconfirmed_ids.extend(posts.claim_unconfirmed_posts(db, claim.token, rules))
+        left = rules.batch_size - len(claim.unconfirmed_ids)
+        if left > 0 and (due.accounts_due or due.wakeups_due):
+            claimed = posts.claim_due_posts(db, claim.token, replace(rules, batch_size=left))
+            claim = replace(claimed, unconfirmed_ids=claim.unconfirmed_ids)
+        summary = Summary(recovered=recovered, outcomes=Counter(missed=len(claim.missed_ids)))
+        if not len(claim) and not recovered:
+            runs.heartbeat(db, COMMAND)
+            return summary
+        error: SocialcronError | None = None
+        if claim.post_ids or claim.unconfirmed_ids:
+            log.event("claimed", posts=len(claim.post_ids), unconfirmed=len(claim.unconfirmed_ids))
+            summary, error = _work(db, settings, options, claim, summary, signals)
+    for post_id in claim.missed_ids:
+        log.event("post_missed", level=log.WARNING, post_id=post_id)
+    with suppress(DatabaseUnavailable):
+        runs.record_run(
+            db,
+            COMMAND,
+            duration_seconds=time.monotonic() - started,
+            exit_code=error.exit_code if error else summary.exit_code,
+            outcome=summary.data,
+            error=log.redact(str(error)) if error else None,
+        )
+    if error:
+        raise error
+    return summary
+
+
+def peek(db: Database, settings: Settings, options: Options) -> list[dict[str, Any]]:
+    """--dry-run: what a run would find due. Claims nothing."""
+    return posts.peek_due_posts(db, _rules(settings, options))
+
+
+def _rules(settings: Settings, options: Options) -> ClaimRules:
+    return ClaimRules(
+        batch_size=options.limit,
+        look_ahead_seconds=options.look_ahead_seconds,
+        lateness_seconds=settings.lateness_hours * 3600,
+        catch_up_cap=settings.catch_up_cap,
+        lease_seconds=settings.lease_seconds,
+        platforms=options.platforms,
+    )
+
+
+def _work(
+    db: Database, settings: Settings, options: Options, claim: Claim, summary: Summary, signals: Signals
+) -> tuple[Summary, SocialcronError | None]:
+    """Publish and settle what was claimed. The error, if any, is raised once the run is on record."""
+    from socialcron.batches.desk import Desk
+    from socialcron.batches.publishing import PublishJob
+    from socialcron.batches.runner import Runner
+    from socialcron.batches.settling import SettleJob
+    from socialcron.platforms.http import now_seconds
+    from socialcron.store.tokens import read_accounts
+
+    desk = Desk(
+        db, replace(settings, concurrency=options.concurrency), claim.token, held_accounts=claim.account_ids
+    )
+    runner = Runner(
+        desk,
+        concurrency=options.concurrency,
+        stop_at=now_seconds() + options.max_runtime_seconds,
+        grace_seconds=options.grace_seconds,
+        tick_seconds=settings.lease_seconds / 4,
+    )
+
+    def stop() -> None:
+        desk.must_end_at = now_seconds() + options.grace_seconds
+        runner.stop()
+
+    signals.call(stop)
+    try:
+        rows = posts.read_claimed_posts(db, [*claim.post_ids, *claim.unconfirmed_ids])
+        attempts: dict[int, list[posts.Attempt]] = {}
+        for attempt in posts.read_attempts(db, [row.id for row in rows]):
+            attempts.setdefault(attempt.post_id, []).append(attempt)
+        desk.connect(read_accounts(db, sorted({row.account_id for row in rows})))
+        jobs: list[Job] = []
+        outcomes = summary.outcomes.copy()
+        for row in rows:
+            connection = desk.connections.get(row.account_id)
+            if connection is None:  # its credentials cannot be opened: nothing of it is touched
+                desk.put_back(row)
+                outcomes["released"] += 1
+            elif row.status == "unconfirmed":
+                jobs.append(SettleJob(desk, connection, row, attempts.get(row.id, [])))
+            else:
+                jobs.append(PublishJob(desk, connection, row, attempts.get(row.id, [])))
+        ended: Ended = runner.run(jobs)
+        outcomes.update(ended.outcomes)
+    finally:
+        desk.close()
+    # A job that could say nothing (the database went away, or a bug) keeps its claim until the lease is over.
+    outcomes["released"] += len(claim) - outcomes.total()
+    summary = replace(
+        summary,
+        outcomes=outcomes,
+        incomplete=desk.incomplete,
+        interrupted=signals.received,
+        abandoned=ended.abandoned,
+    )
+    if ended.bug is not None and ended.error is None:
+        raise ended.bug
+    return summary, ended.error or desk.key_error
+
+
+class Signals:
+    """SIGTERM and SIGINT ask the run to end; one that comes before there is anything to stop is remembered."""
+
+    def __init__(self) -> None:
+        self.received = False
+        self._stop: Callable[[], None] | None = None
+
+    def call(self, stop: Callable[[], None]) -> None:
+        self._stop = stop
+        if self.received:
+            stop()
+
+    def handle(self, *_: Any) -> None:
+        self.received = True
+        if self._stop is not None:
+            self._stop()
+
+
+@contextmanager
+def _signals() -> Iterator[Signals]:
+    signals = Signals()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    try:
+        before = [signal.signal(number, signals.handle) for number in numbers]
+    except ValueError:  # not the main thread: somebody else's process, somebody else's signals
+        yield signals
+        return
+    try:
+        yield signals
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

@@ -1,0 +1,514 @@
+"""post-due: recover what died, claim what is due, publish it, settle what is unconfirmed, report.
+
+The life of one post in a run is `PublishJob.work`, top to bottom. If the process dies between any two of its lines,
+the phase of the open attempt says what the next run must do: nothing sent before `sending` is committed; after that,
+ask the platform.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator
+from dataclasses import replace
+from functools import partial
+from hashlib import sha256
+from typing import Any
+
+from socialcron import log
+from socialcron.backoff import backoff_seconds
+from socialcron.batches import media
+from socialcron.batches.connection import Connection, Postponed
+from socialcron.batches.desk import Desk, Permit
+from socialcron.batches.runner import Call, Request, Send, Until, Work
+from socialcron.content import Content, steps_for
+from socialcron.errors import (
+    AuthExpired,
+    BadInput,
+    Conflict,
+    Duplicate,
+    OutcomeUnknown,
+    PlatformError,
+    PlatformFailure,
+    RateLimited,
+    Rejected,
+    Unavailable,
+)
+from socialcron.model import Confirmed, PreparedStep, Ready, Saved, Step, Wait
+from socialcron.platforms.http import Session, now_seconds
+from socialcron.store import posts
+from socialcron.store.posts import Attempt, ClaimedPost, SendRequest
+
+POSTED, RETRIED, FAILED, UNCONFIRMED, RELEASED, MISSED, RECONCILED = OUTCOMES = (
+    "posted",
+    "retried",
+    "failed",
+    "unconfirmed",
+    "released",
+    "missed",
+    "reconciled",
+)
+BUSY_SECONDS = 0.2  # between two tries to take an account that another run works
+
+
+class PublishJob:
+    """Publish one claimed post: every step that is not out yet, in order."""
+
+    def __init__(
+        self, desk: Desk, connection: Connection, post: ClaimedPost, attempts: list[Attempt]
+    ) -> None:
+        self._desk = desk
+        self._connection = connection
+        self._post = post
+        self._attempts = attempts
+        self._adapter = connection.adapter
+        self._refreshed = False
+        self.lane = post.account_id
+        self.due = now_seconds() + post.seconds_to_due
+        self._confirmed = {
+            attempt.step: Confirmed(remote_id=attempt.remote_id, url=attempt.url, extra=attempt.answer or {})
+            for attempt in attempts
+            if attempt.phase == "confirmed" and attempt.remote_id is not None
+        }
+        desk.held_posts.add(post.id)
+
+    def work(self) -> Work:
+        try:
+            outcome = yield from self._publish()
+        finally:
+            self._desk.held_posts.discard(self._post.id)
+        return outcome
+
+    def give_back(self) -> str:
+        self._desk.held_posts.discard(self._post.id)
+        return self._release("the run ended before this post was sent")
+
+    def _publish(self) -> Work:
+        try:
+            steps = self._steps()
+        except (BadInput, Rejected) as exc:
+            return self._fail(0, Rejected(exc.message, hint=exc.hint))
+        open_steps = [step for step in steps if step.number not in self._confirmed]
+        for step in open_steps:
+            outcome = yield from self._publish_step(step, last=step is steps[-1])
+            if outcome is not None:
+                return outcome
+        if not open_steps:
+            posts.finish_post(self._desk.db, self._desk.token, self._post.id)
+        return POSTED
+
+    def _steps(self) -> tuple[Step, ...]:
+        """The post's steps, each with its key. Raises BadInput or Rejected for what can never go out."""
+        post, declaration = self._post, self._adapter.declaration
+        steps = tuple(
+            replace(
+                step,
+                due_at=post.due_at,
+                key=self._adapter.choose_key(self._seed(step.number), post.due_at, step.number),
+            )
+            for step in steps_for(content_of(post), declaration.name)
+        )
+        if problems := self._adapter.validate(steps, self._connection.account.settings):
+            raise Rejected("; ".join(map(str, problems)))
+        return steps
+
+    def _seed(self, number: int) -> bytes:
+        return sha256(b"%b/%d/%d" % (self._post.key_seed.bytes, self._post.revision, number)).digest()
+
+    def _publish_step(self, step: Step, *, last: bool) -> Generator[Request, Any, str | None]:
+        """One step from open to confirmed; None when it is out, else the outcome the post ends this run with."""
+        if self._connection.halted:
+            return self._release(f"the account is {self._connection.halted}")
+        handles, handles_age = self._saved_handles(step)
+        step = replace(
+            step,
+            handles=handles,
+            parent=self._parent(step),
+            root=self._confirmed.get(0) if step.number else None,
+        )
+        attempt_id = posts.open_attempt(
+            self._desk.db,
+            self._desk.token,
+            post_id=self._post.id,
+            step=step.number,
+            revision=self._post.revision,
+            key=step.key,
+            handles=handles,
+            handles_age_seconds=handles_age,
+        )
+        if attempt_id is None:
+            return self._lost()
+        try:
+            prepared = yield from self._prepare(step, attempt_id)
+        except PlatformError as exc:
+            self._end_attempt(attempt_id, exc)
+            return self._decide(step.number, exc)
+        except Postponed as exc:
+            return self._release(exc.reason, retry_in_seconds=exc.retry_in_seconds)
+        if step.number == 0 and self.due > now_seconds():
+            yield Until(self.due)
+        return (yield from self._send(step, prepared, attempt_id, last=last))
+
+    def _parent(self, step: Step) -> Confirmed | None:
+        match step.kind:
+            case "post":
+                return None
+            case "reply":
+                return self._confirmed[step.number - 1]
+            case "comment":
+                return self._confirmed[0]
+
+    def _saved_handles(self, step: Step) -> tuple[dict[str, Any], float | None]:
+        """What earlier tries at this step uploaded, if it is still good, and its age in seconds."""
+        for attempt in reversed(self._attempts):
+            if attempt.step == step.number and attempt.revision == self._post.revision:
+                age = attempt.handles_age_seconds
+                fresh = age is not None and age < self._adapter.declaration.handle_ttl_seconds
+                refused = attempt.phase == "refused" and attempt.error_class == Rejected.error_class
+                return (attempt.handles, age) if fresh and not refused else ({}, None)
+        return {}, None
+
+    # --- prepare: everything invisible ---------------------------------------------------------------------------
+
+    def _prepare(self, step: Step, attempt_id: int) -> Generator[Request, Any, PreparedStep]:
+        step = yield from self._bring_media(step)
+        while True:
+            result = yield from self._connection.call(partial(self._adapter.prepare, step))
+            match result:
+                case Saved(handles=handles):
+                    posts.save_handles(self._desk.db, attempt_id, handles)
+                    step = replace(step, handles=handles)
+                case Wait(handles=handles, seconds=seconds):
+                    posts.save_handles(self._desk.db, attempt_id, handles)
+                    step = replace(step, handles=handles)
+                    yield Until(now_seconds() + seconds)
+                case Ready(request=request, handles=handles):
+                    posts.mark_prepared(
+                        self._desk.db,
+                        attempt_id,
+                        request=request,
+                        handles=handles,
+                        payload_hash=_payload_hash(step),
+                    )
+                    return PreparedStep(
+                        number=step.number,
+                        kind=step.kind,
+                        key=step.key,
+                        request=request,
+                        handles=step.handles if handles is None else handles,
+                    )
+
+    def _bring_media(self, step: Step) -> Generator[Request, Any, Step]:
+        if not step.media:
+            return step
+        settings = self._desk.settings
+        bring = partial(
+            media.bring,
+            root=settings.media_root,
+            folder=self._desk.folder,
+            max_bytes=settings.max_media_bytes,
+            allow_private=settings.allow_private_media,
+        )
+        brought = []
+        for item in step.media:
+            brought.append((yield Call(partial(bring, item))))
+        step = replace(step, media=tuple(brought))
+        if problems := self._adapter.validate((step,), self._connection.account.settings):
+            raise Rejected("; ".join(map(str, problems)))
+        return step
+
+    # --- send: the one visible request ---------------------------------------------------------------------------
+
+    def _send(
+        self, step: Step, prepared: PreparedStep, attempt_id: int, *, last: bool
+    ) -> Generator[Request, Any, str | None]:
+        while True:
+            if self._connection.halted:
+                return self._release(f"the account is {self._connection.halted}")
+            request = SendRequest(
+                attempt_id=attempt_id,
+                post_id=self._post.id,
+                account_id=self._post.account_id,
+                revision=self._post.revision,
+            )
+            permit: Permit = yield Send(request)
+            if not permit.busy:
+                break
+            yield Until(now_seconds() + BUSY_SECONDS)
+        if permit.verdict is None or not permit.verdict.may_send:
+            return self._not_permitted(permit, step.number, attempt_id)
+        prepared = replace(
+            prepared, first_sending_at=permit.verdict.first_sending_at, sends=permit.verdict.sends or 1
+        )
+        sent = Sent(self._desk, self._connection, self._post, attempt_id, complete=last)
+        try:
+            confirmed = yield from sent.send(prepared, permit.deadline)
+        except OutcomeUnknown:
+            return UNCONFIRMED
+        except AuthExpired as exc:
+            if self._refreshed or not self._connection.can_refresh():
+                return self._decide(step.number, exc)
+            self._refreshed = True
+            try:
+                yield from self._connection.refresh(self._connection.token_version)
+            except PlatformError as failure:
+                return self._decide(step.number, failure)
+            except Postponed as postponed:
+                return self._release(postponed.reason)
+            return (yield from self._publish_step(replace(step, handles={}), last=last))
+        except PlatformError as exc:
+            return self._decide(step.number, exc)
+        self._confirmed[step.number] = confirmed
+        return None
+
+    def _not_permitted(self, permit: Permit, step: int, attempt_id: int) -> str:
+        verdict = permit.verdict
+        if permit.taken:
+            posts.draw_new_key(self._desk.db, self._desk.token, self._post.id)
+            return self._release("the id we chose is another post's; a new one is drawn")
+        if verdict is None:
+            return self._release("the post, its account or its claim changed before the send")
+        if verdict.duplicate_of is not None:
+            exc = Duplicate(
+                f"post {verdict.duplicate_of} says the same on this account at nearly the same time",
+                hint=f"`socialcron posts retry {self._post.id} --force` sends it all the same.",
+            )
+            self._end_attempt(attempt_id, exc)
+            return self._fail(step, exc)
+        limit = self._desk.settings.breaker_per_hour
+        self._end_attempt(attempt_id, RateLimited(f"the breaker is open: {limit} posts in an hour"))
+        return self._release(
+            f"the breaker is open: {limit} posts of this account went out within an hour",
+            retry_in_seconds=verdict.reopens_in_seconds,
+        )
+
+    # --- decisions -----------------------------------------------------------------------------------------------
+
+    def _decide(self, step: int, exc: PlatformError) -> str:
+        """What a failure that provably published nothing means for the post."""
+        if isinstance(exc, RateLimited):
+            seconds = self._connection.limited(exc)
+            return self._return(RETRIED, exc, give_back=True, retry_in_seconds=seconds)
+        if isinstance(exc, AuthExpired):
+            self._connection.disconnect(exc)
+        elif exc.retryable and self._post.attempt < self._post.max_attempts:
+            seconds = backoff_seconds(self._post.attempt, retry_after=exc.retry_after)
+            return self._return(RETRIED, exc, give_back=False, retry_in_seconds=seconds)
+        return self._fail(step, exc)
+
+    def _return(self, outcome: str, exc: PlatformError, *, give_back: bool, retry_in_seconds: float) -> str:
+        self._log("post_retried", exc, level=log.WARNING, retry_in_seconds=round(retry_in_seconds))
+        status = posts.return_post(
+            self._desk.db,
+            self._desk.token,
+            self._post.id,
+            give_back=give_back,
+            retry_in_seconds=retry_in_seconds,
+            error_class=exc.error_class,
+            error=_words(exc),
+        )
+        return outcome if status == "scheduled" else self._lost() if status is None else RELEASED
+
+    def _release(self, reason: str, *, retry_in_seconds: float | None = None) -> str:
+        log.event(
+            "post_released",
+            level=log.DEBUG,
+            post_id=self._post.id,
+            platform=self._connection.account.platform,
+            reason=reason,
+        )
+        posts.return_post(
+            self._desk.db,
+            self._desk.token,
+            self._post.id,
+            give_back=True,
+            retry_in_seconds=retry_in_seconds,
+            error=reason if retry_in_seconds is not None else None,
+        )
+        return RELEASED
+
+    def _fail(self, step: int, exc: PlatformError) -> str:
+        self._log("post_failed", exc, level=log.ERROR, step=step)
+        status = posts.fail_post(
+            self._desk.db,
+            self._desk.token,
+            self._post.id,
+            step=step,
+            error_class=exc.error_class,
+            error=_words(exc),
+        )
+        if status == "posted":  # its first step is out; it stopped at a later one
+            self._desk.incomplete += 1
+            return POSTED
+        return {"failed": FAILED, "cancelled": RELEASED}.get(status or "", RELEASED)
+
+    def _lost(self) -> str:
+        log.event("claim_lost", level=log.WARNING, post_id=self._post.id)
+        return RELEASED
+
+    def _end_attempt(self, attempt_id: int, exc: PlatformError) -> None:
+        posts.end_attempt(
+            self._desk.db,
+            attempt_id,
+            error_class=exc.error_class,
+            error=_words(exc),
+            retryable=exc.retryable,
+            http_status=exc.http_status,
+        )
+
+    def _log(self, name: str, exc: PlatformError, *, level: int, **fields: Any) -> None:
+        log.event(
+            name,
+            level=level,
+            platform=self._connection.account.platform,
+            account_id=self._post.account_id,
+            post_id=self._post.id,
+            attempt=self._post.attempt,
+            error_class=exc.error_class,
+            error=str(exc),
+            **fields,
+        )
+
+
+class Sent:
+    """The visible request of one attempt whose `sending` is committed, and the fact that comes of it."""
+
+    def __init__(
+        self, desk: Desk, connection: Connection, post: ClaimedPost, attempt_id: int, *, complete: bool
+    ) -> None:
+        self._desk = desk
+        self._connection = connection
+        self._post = post
+        self._attempt_id = attempt_id
+        self._complete = complete  # no step of the post is left after this one
+
+    def send(self, prepared: PreparedStep, deadline: float) -> Generator[Request, Any, Confirmed]:
+        """Send, and record what happened, whatever it was.
+
+        Raises OutcomeUnknown once the post is unconfirmed; the platform's refusal when the step is provably not out.
+        """
+        adapter, began = self._connection.adapter, now_seconds()
+        session: Session | None = None
+        try:
+            session = self._connection.session()
+            session.write_deadline = deadline
+            confirmed: Confirmed = yield Call(partial(adapter.send_step, prepared, session))
+        except Exception as exc:
+            if session is not None:
+                self._connection.note(session.seen)
+            raise self._failed(exc, session, resend=prepared.sends > 1) from exc
+        self._connection.note(session.seen)
+        self.confirm(confirmed)
+        log.event(
+            "post_published",
+            platform=self._connection.account.platform,
+            account_id=self._post.account_id,
+            post_id=self._post.id,
+            step=prepared.number,
+            attempt=self._post.attempt,
+            duration_ms=round((now_seconds() - began) * 1000),
+            url=confirmed.url,
+        )
+        return confirmed
+
+    def confirm(self, confirmed: Confirmed) -> None:
+        """Record that the step is out. Raises OutcomeUnknown when that thing belongs to another step already."""
+        try:
+            self._desk.fact(
+                lambda: posts.record_confirmed(
+                    self._desk.db,
+                    self._attempt_id,
+                    remote_id=confirmed.remote_id,
+                    url=confirmed.url,
+                    answer=confirmed.extra,
+                    complete=self._complete,
+                )
+            )
+        except Conflict:
+            raise self._unknown(
+                f"the platform answered with {confirmed.remote_id!r}, which is another post's",
+                None,
+                person=True,
+            ) from None
+
+    def _failed(self, exc: Exception, session: Session | None, *, resend: bool) -> PlatformError:
+        """Record a send that did not come back confirmed. What the adapter thinks counts only if nothing is open."""
+        error = exc if isinstance(exc, PlatformError) else None
+        if error is None:
+            log.event("send_failed", level=log.ERROR, exc_info=exc, post_id=self._post.id)
+            error = PlatformFailure("a bug in socialcron stopped the send; see the log", retryable=False)
+        visible = "unsent" if session is None else session.visible
+        if visible == "open" or isinstance(error, OutcomeUnknown):
+            return self._unknown(_words(error), error.http_status)
+        if visible == "unsent":
+            self._desk.fact(
+                lambda: posts.record_not_sent(
+                    self._desk.db, [self._attempt_id], error=_words(error), error_class=error.error_class
+                )
+            )
+            return error
+        phase = self._desk.fact(
+            lambda: posts.record_refused(
+                self._desk.db,
+                self._attempt_id,
+                error_class=error.error_class,
+                error=_words(error),
+                retryable=error.retryable,
+                http_status=error.http_status,
+            )
+        )
+        if isinstance(error, OutcomeUnknown | Unavailable) and phase == "refused":
+            # An adapter's slip: a refusal is final, whatever it was called.
+            return Rejected(error.message, http_status=error.http_status)
+        return error
+
+    def _unknown(self, error: str, http_status: int | None, *, person: bool = False) -> OutcomeUnknown:
+        deadline = self._desk.settings.send_deadline_seconds
+        look_in = None if person else self._connection.adapter.declaration.look_in_seconds(deadline)
+        self._desk.fact(
+            lambda: posts.record_unknown(
+                self._desk.db,
+                self._attempt_id,
+                error=error,
+                http_status=http_status,
+                look_in_seconds=look_in,
+            )
+        )
+        log.event(
+            "post_unconfirmed",
+            level=log.WARNING,
+            platform=self._connection.account.platform,
+            account_id=self._post.account_id,
+            post_id=self._post.id,
+            error=error,
+            http_status=http_status,
+        )
+        return OutcomeUnknown(error, http_status=http_status)
+
+
+def content_of(post: ClaimedPost) -> Content:
+    return Content(
+        text=post.text,
+        media=post.media,
+        link=post.link,
+        poll=post.poll,
+        thread=post.thread,
+        first_comment=post.first_comment,
+        variants=post.variants,
+    )
+
+
+def _words(exc: PlatformError) -> str:
+    """An error as it is kept on the post: redacted, with its hint, 1,000 characters at most."""
+    text = f"{exc.message} ({exc.hint})" if exc.hint else exc.message
+    return log.redact(text).replace("\x00", "")[:1000]
+
+
+def _payload_hash(step: Step) -> str:
+    """What the duplicate guard compares: text, media bytes, link, reply target."""
+    parts = [
+        step.text,
+        [item.sha256 for item in step.media],
+        step.link,
+        step.parent and step.parent.remote_id,
+    ]
+    return sha256(json.dumps(parts).encode()).hexdigest()

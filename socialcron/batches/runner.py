@@ -1,0 +1,310 @@
+"""Drives many jobs at once: generators on the main thread, their HTTP calls in a few worker threads.
+
+A job is a generator that reads top to bottom like plain code. It touches the database itself, between its yields, on
+the main thread, and yields when it needs something else:
+
+    answer = yield Call(function)      run it in a worker thread; its exception is raised here
+    yield Until(moment)                go on at that moment (`now_seconds`)
+    verdict = yield Send(request)      have `sending` committed, together with others that are ready right now
+
+Jobs with the same lane (an account) never have two calls under way; among those that wait for a thread, the one due
+first goes first. A `Send` keeps its thread until the `Call` that follows it ends, because its deadline is running.
+"""
+
+from __future__ import annotations
+
+import heapq
+import queue
+from collections import Counter
+from collections.abc import Callable, Generator, Hashable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import chain, count
+from typing import Any, Protocol
+
+from socialcron import log
+from socialcron.errors import DatabaseUnavailable
+from socialcron.platforms.http import now_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    function: Callable[[], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    moment: float
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    request: Any
+
+
+Request = Call | Until | Send
+Work = Generator[Request, Any, str]
+
+
+class Job(Protocol):
+    """`work` returns the outcome it counts as. `give_back` releases what the job holds, whenever nothing is sent."""
+
+    due: float  # `now_seconds`; order among waiting jobs
+
+    @property
+    def lane(self) -> Hashable: ...
+
+    def work(self) -> Work: ...
+
+    def give_back(self) -> str: ...
+
+
+class Hooks(Protocol):
+    """What a batch does for its jobs as a whole, on the main thread."""
+
+    def begin_sending(self, requests: Sequence[Any]) -> Sequence[Any]:
+        """Commit `sending` for these, one verdict each in order."""
+        ...
+
+    def lane_rests(self, lane: Hashable) -> None:
+        """Every job of the lane has ended or waits for its moment."""
+        ...
+
+    def tick(self) -> None:
+        """Called now and then: renew leases."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class _Running:
+    job: Job
+    number: int
+    work: Work
+    request: Request | None = None  # None: not started
+    under_way: bool = False
+    sending: bool = False  # `sending` is committed and the call that follows has not ended
+
+    def __lt__(self, other: _Running) -> bool:
+        return (self.job.due, self.number) < (other.job.due, other.number)
+
+
+@dataclass(slots=True)
+class Ended:
+    """How a run of jobs ended: outcomes by name, and why it stopped early, if it did."""
+
+    outcomes: list[str] = field(default_factory=list)
+    error: DatabaseUnavailable | None = None
+    bug: Exception | None = None
+    abandoned: bool = False  # some call was still under way; its thread must not keep the process alive
+
+
+class Runner:
+    """Runs jobs until all have ended, `stop_at` has come, or `stop` was called (from a signal handler)."""
+
+    def __init__(
+        self,
+        hooks: Hooks,
+        *,
+        concurrency: int,
+        stop_at: float,
+        grace_seconds: float,
+        tick_seconds: float,
+    ) -> None:
+        self._hooks = hooks
+        self._free = concurrency
+        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="platform")
+        self._stop_at = stop_at
+        self._grace_seconds = grace_seconds
+        self._tick_seconds = tick_seconds
+        self._done: queue.SimpleQueue[tuple[_Running, Future[Any]] | None] = queue.SimpleQueue()
+        self._waiting: list[_Running] = []  # a heap of those that want a thread
+        self._parked: dict[Hashable, list[_Running]] = {}  # busy lane -> those that want a thread after it
+        self._timers: list[tuple[float, int, _Running]] = []  # a heap by moment
+        self._under_way: set[_Running] = set()
+        self._awake: Counter[Hashable] = (
+            Counter()
+        )  # lane -> jobs that neither ended nor wait for their moment
+        self._numbers = count()
+        self._stopped = False
+        self._ended = Ended()
+
+    def stop(self) -> None:
+        """Start nothing new. Safe to call from a signal handler."""
+        self._stopped = True
+        self._done.put(None)
+
+    def run(self, jobs: Sequence[Job]) -> Ended:
+        for job in jobs:
+            running = _Running(job=job, number=next(self._numbers), work=job.work())
+            self._awake[job.lane] += 1
+            heapq.heappush(self._waiting, running)
+        next_tick = now_seconds() + self._tick_seconds
+        while self._waiting or self._parked or self._timers or self._under_way:
+            moment = now_seconds()
+            if self._stopped or moment >= self._stop_at or self._ended.error:
+                break
+            self._wake(moment)
+            self._start()
+            if moment >= next_tick:
+                self._guarded(self._hooks.tick)
+                next_tick = moment + self._tick_seconds
+            self._collect(self._pause(next_tick))
+        self._wind_down()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        return self._ended
+
+    def _pause(self, next_tick: float) -> float:
+        """Seconds until something is to be done without a call having ended."""
+        if self._free and self._waiting:
+            return 0.0
+        moments = [next_tick, self._stop_at] + ([self._timers[0][0]] if self._timers else [])
+        return max(min(moments) - now_seconds(), 0.0)
+
+    def _wake(self, moment: float) -> None:
+        while self._timers and self._timers[0][0] <= moment:
+            _, _, running = heapq.heappop(self._timers)
+            self._awake[running.job.lane] += 1
+            self._resume(running, None)
+
+    def _start(self) -> None:
+        """Give every free thread to the job due first among those whose lane has none."""
+        sends: list[tuple[_Running, Send]] = []
+        while self._free and self._waiting:
+            running = heapq.heappop(self._waiting)
+            if running.job.lane in self._parked:
+                self._parked[running.job.lane].append(running)
+                continue
+            match running.request:
+                case None:
+                    self._resume(running, None)
+                case Call() as call:
+                    self._occupy(running)
+                    self._submit(running, call)
+                case Send() as send:
+                    self._occupy(running)
+                    sends.append((running, send))
+        if sends:
+            self._begin(sends)
+
+    def _begin(self, sends: list[tuple[_Running, Send]]) -> None:
+        try:
+            verdicts = self._hooks.begin_sending([send.request for _, send in sends])
+        except DatabaseUnavailable as exc:
+            self._ended.error = self._ended.error or exc
+            for running, _ in sends:
+                self._vacate(running)
+                heapq.heappush(self._waiting, running)
+            return
+        for (running, _), verdict in zip(sends, verdicts, strict=True):
+            running.sending = True
+            self._resume(running, verdict)
+            if running not in self._under_way:  # the verdict was no
+                running.sending = False
+                self._vacate(running)
+
+    def _occupy(self, running: _Running) -> None:
+        self._free -= 1
+        self._parked[running.job.lane] = []
+
+    def _vacate(self, running: _Running) -> None:
+        self._free += 1
+        for parked in self._parked.pop(running.job.lane):
+            heapq.heappush(self._waiting, parked)
+
+    def _submit(self, running: _Running, call: Call) -> None:
+        self._under_way.add(running)
+        future = self._pool.submit(call.function)
+        future.add_done_callback(lambda done: self._done.put((running, done)))
+
+    def _collect(self, seconds: float) -> None:
+        """Wait for a call to end, at most `seconds`; then take all that have ended."""
+        try:
+            item = self._done.get(timeout=seconds) if seconds > 0 else self._done.get_nowait()
+            while True:
+                if item is not None:
+                    running, future = item
+                    self._under_way.discard(running)
+                    self._vacate(running)
+                    running.sending = False
+                    self._resume(running, future)
+                item = self._done.get_nowait()
+        except queue.Empty:
+            return
+
+    def _resume(self, running: _Running, value: Any) -> None:
+        """Let a job go on until its next request; an answer is recorded here, at once, before anything else starts."""
+        try:
+            if isinstance(value, Future):
+                error = value.exception()
+                running.request = running.work.throw(error) if error else running.work.send(value.result())
+            else:
+                running.request = running.work.send(value)
+        except StopIteration as end:
+            self._end(running, end.value)
+        except DatabaseUnavailable as exc:
+            self._ended.error = self._ended.error or exc
+            self._end(running, None)
+        except Exception as exc:
+            # A bug of ours: this post keeps its claim until the lease is over; the others go on.
+            log.event("job_failed", level=log.ERROR, exc_info=exc, lane=running.job.lane)
+            self._ended.bug = self._ended.bug or exc
+            self._end(running, None)
+        else:
+            match running.request:
+                case Call() as call if running.sending:
+                    self._submit(running, call)
+                case Until(moment):
+                    heapq.heappush(self._timers, (moment, running.number, running))
+                    self._rest(running.job.lane)
+                case _:
+                    heapq.heappush(self._waiting, running)
+
+    def _end(self, running: _Running, outcome: str | None) -> None:
+        if outcome is not None:
+            self._ended.outcomes.append(outcome)
+        self._rest(running.job.lane)
+
+    def _rest(self, lane: Hashable) -> None:
+        self._awake[lane] -= 1
+        if not self._awake[lane]:
+            self._guarded(lambda: self._hooks.lane_rests(lane))
+
+    def _wind_down(self) -> None:
+        """Give back what has not been sent; wait for what is under way, at most the grace; then leave it."""
+        give_up_at = now_seconds() + self._grace_seconds
+        self._give_back_idle()
+        while self._under_way and now_seconds() < give_up_at:
+            self._collect(min(max(give_up_at - now_seconds(), 0.0), self._tick_seconds))
+            self._guarded(self._hooks.tick)
+            self._give_back_idle()
+        for running in self._under_way:
+            self._ended.abandoned = True
+            if running.sending:
+                # Its phase says so to whoever comes next; it will be settled by asking the platform.
+                log.event("send_abandoned", level=log.ERROR, lane=running.job.lane)
+                self._ended.outcomes.append("unconfirmed")
+            else:
+                self._give_back(running)
+
+    def _give_back_idle(self) -> None:
+        idle = [
+            *self._waiting,
+            *chain.from_iterable(self._parked.values()),
+            *(timer[2] for timer in self._timers),
+        ]
+        self._waiting, self._timers = [], []
+        self._parked = {lane: [] for lane in self._parked}
+        for running in idle:
+            self._give_back(running)
+
+    def _give_back(self, running: _Running) -> None:
+        def give_back() -> None:
+            self._ended.outcomes.append(running.job.give_back())
+
+        self._guarded(give_back)
+
+    def _guarded(self, function: Callable[[], None]) -> None:
+        try:
+            function()
+        except DatabaseUnavailable as exc:
+            self._ended.error = self._ended.error or exc

@@ -1,0 +1,261 @@
+"""Settle one unconfirmed post by asking the platform (PROTOCOL 5). Never sends again unless a repeat is harmless."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from socialcron import log
+from socialcron.batches.connection import Connection, Postponed
+from socialcron.batches.desk import Desk, Permit
+from socialcron.batches.publishing import (
+    BUSY_SECONDS,
+    POSTED,
+    RECONCILED,
+    RELEASED,
+    UNCONFIRMED,
+    Sent,
+    content_of,
+)
+from socialcron.batches.runner import Send, Until, Work
+from socialcron.content import steps_for
+from socialcron.errors import AuthExpired, BadInput, OutcomeUnknown, PlatformError, RateLimited
+from socialcron.model import Confirmed, Look, PreparedStep, Step, StepKind
+from socialcron.platforms.http import now_seconds
+from socialcron.store import posts
+from socialcron.store.posts import Attempt, ClaimedPost, SendRequest
+
+LOOK_AGAIN_SECONDS = 60.0  # the least time between the two looks that prove an absence
+TROUBLE_SECONDS = 300.0  # after a look that failed
+KEY_MARGIN_SECONDS = 300.0  # a key is not relied upon in the last minutes of its life
+
+
+class SettleJob:
+    def __init__(
+        self, desk: Desk, connection: Connection, post: ClaimedPost, attempts: list[Attempt]
+    ) -> None:
+        self._desk = desk
+        self._connection = connection
+        self._post = post
+        self._attempt = next((a for a in attempts if a.phase == "unknown"), None)
+        self._read_at = now_seconds()
+        self.lane = post.account_id
+        self.due = 0.0  # before anything new: a wrong answer here is a duplicate or a loss
+        desk.held_posts.add(post.id)
+
+    def work(self) -> Work:
+        try:
+            outcome = yield from self._settle()
+        finally:
+            self._desk.held_posts.discard(self._post.id)
+        return outcome
+
+    def give_back(self) -> str:
+        self._desk.held_posts.discard(self._post.id)
+        return self._postpone(0.0, outcome=RELEASED)
+
+    def _settle(self) -> Work:
+        attempt = self._attempt
+        if attempt is None:
+            return self._postpone(None, error="unconfirmed without an unknown step; see `posts explain`")
+        declaration = self._connection.adapter.declaration
+        if declaration.reconcile == "none" or attempt.request is None:
+            return self._postpone(None)
+        prepared = PreparedStep(
+            number=attempt.step,
+            kind=self._kind(attempt.step),
+            key=attempt.idempotency_key,
+            request=attempt.request,
+            handles=attempt.handles,
+            first_sending_at=attempt.first_sending_at,
+            sends=attempt.sends,
+        )
+        try:
+            look = yield from self._connection.call(partial(self._connection.adapter.reconcile, prepared))
+        except RateLimited as exc:
+            return self._postpone(self._connection.limited(exc), error=f"could not look: {exc}")
+        except AuthExpired as exc:
+            self._connection.disconnect(exc)
+            return self._postpone(TROUBLE_SECONDS, error=f"could not look: {exc}")
+        except PlatformError as exc:
+            return self._postpone(
+                max(TROUBLE_SECONDS, exc.retry_after or 0.0), error=f"could not look: {exc}"
+            )
+        except Postponed as exc:
+            return self._postpone(LOOK_AGAIN_SECONDS, error=exc.reason)
+
+        candidates = self._unowned(look)
+        if len(candidates) == 1 and not self._twin():
+            return self._adopt(candidates[0])
+        if candidates:
+            return self._postpone(
+                None, error=f"{len(candidates)} posts on the platform could be this one; a person must decide"
+            )
+        if look.occupied:
+            return self._absent("the id we chose holds something else", draw_new_key=True)
+        if not look.complete:
+            return self._postpone(
+                TROUBLE_SECONDS, error="the look did not reach back far enough to prove anything"
+            )
+        if self._may_repeat(look):
+            return (yield from self._repeat(prepared))
+        return self._count_absence()
+
+    def _kind(self, number: int) -> StepKind:
+        if number == 0:
+            return "post"
+        steps = self._steps()
+        return steps[number].kind if number < len(steps) else "reply"
+
+    def _steps(self) -> tuple[Step, ...]:
+        try:
+            return steps_for(content_of(self._post), self._connection.account.platform)
+        except BadInput:
+            return ()  # broken by hand since it was sent; what is out is out
+
+    # --- found ---------------------------------------------------------------------------------------------------
+
+    def _unowned(self, look: Look) -> list[Confirmed]:
+        ids = [match.remote_id for match in look.matches]
+        owned = posts.owned_ids(self._desk.db, self._post.account_id, ids) if ids else set()
+        return [match for match in look.matches if match.remote_id not in owned]
+
+    def _twin(self) -> bool:
+        """Whether the match could be another open post's. A client-chosen id or a handle names one post only."""
+        assert self._attempt is not None
+        if self._connection.adapter.declaration.reconcile in ("client_id", "handle") or self._attempt.step:
+            return False
+        twin = posts.find_twin(
+            self._desk.db,
+            account_id=self._post.account_id,
+            payload_hash=self._attempt.payload_hash,
+            post_id=self._post.id,
+        )
+        return twin is not None
+
+    def _adopt(self, match: Confirmed) -> str:
+        try:
+            self._sent().confirm(match)
+        except OutcomeUnknown:
+            return UNCONFIRMED
+        self._log("post_reconciled", found=True, url=match.url)
+        return RECONCILED
+
+    def _sent(self) -> Sent:
+        assert self._attempt is not None
+        complete = self._attempt.step + 1 >= len(self._steps())
+        return Sent(self._desk, self._connection, self._post, self._attempt.id, complete=complete)
+
+    # --- not found -----------------------------------------------------------------------------------------------
+
+    def _may_repeat(self, look: Look) -> bool:
+        """Whether sending the same bytes again cannot make a second post."""
+        assert self._attempt is not None
+        if self._attempt.sends >= self._post.max_attempts:
+            return False
+        declaration = self._connection.adapter.declaration
+        if declaration.reconcile == "client_id":
+            return True
+        if declaration.reconcile != "key" or not look.key_works or declaration.key_ttl_seconds is None:
+            return False
+        age = self._ago(self._attempt.first_sent_seconds_ago)
+        return age is not None and age < declaration.key_ttl_seconds - KEY_MARGIN_SECONDS
+
+    def _repeat(self, prepared: PreparedStep) -> Work:
+        assert self._attempt is not None
+        while True:
+            if self._connection.halted:
+                return self._postpone(LOOK_AGAIN_SECONDS, error=f"the account is {self._connection.halted}")
+            request = SendRequest(
+                attempt_id=self._attempt.id,
+                post_id=self._post.id,
+                account_id=self._post.account_id,
+                revision=self._post.revision,
+            )
+            permit: Permit = yield Send(request)
+            if not permit.busy:
+                break
+            yield Until(now_seconds() + BUSY_SECONDS)
+        if permit.verdict is None or not permit.verdict.may_send:
+            wait = permit.verdict.reopens_in_seconds if permit.verdict else None
+            return self._postpone(wait or LOOK_AGAIN_SECONDS, outcome=RELEASED)
+        try:
+            yield from self._sent().send(replace(prepared, sends=permit.verdict.sends or 0), permit.deadline)
+        except OutcomeUnknown:
+            return UNCONFIRMED
+        except RateLimited as exc:
+            return self._postpone(self._connection.limited(exc), error=str(exc))
+        except AuthExpired as exc:
+            if not self._connection.can_refresh():
+                self._connection.disconnect(exc)
+            return self._postpone(LOOK_AGAIN_SECONDS, error=str(exc))
+        except PlatformError as exc:
+            # "duplicate", "media already used", 422: after an unknown send these often mean that it worked.
+            return self._postpone(LOOK_AGAIN_SECONDS, error=str(exc))
+        return POSTED
+
+    def _count_absence(self) -> str:
+        """Absence takes two looks, both later than any straggler could arrive and show itself, a minute apart."""
+        assert self._attempt is not None
+        declaration, deadline = (
+            self._connection.adapter.declaration,
+            self._desk.settings.send_deadline_seconds,
+        )
+        settle_after = deadline + declaration.settle_seconds
+        sent_ago = self._ago(self._attempt.sent_seconds_ago) or 0.0
+        if sent_ago < settle_after:
+            return self._postpone(settle_after - sent_ago)
+        earlier = [
+            ago
+            for look in self._attempt.looked_seconds_ago
+            if (ago := self._ago(look) or 0.0) >= LOOK_AGAIN_SECONDS and sent_ago - ago >= settle_after
+        ]
+        if not earlier:
+            return self._postpone(LOOK_AGAIN_SECONDS, looked=True)
+        return self._absent("the platform never got it")
+
+    def _absent(self, error: str, *, draw_new_key: bool = False) -> str:
+        assert self._attempt is not None
+        posts.record_absent(
+            self._desk.db, self._desk.token, self._attempt.id, error=error, draw_new_key=draw_new_key
+        )
+        self._log("post_reconciled", found=False, reason=error)
+        return RECONCILED
+
+    def _ago(self, seconds: float | None) -> float | None:
+        """An age that was read with the claim, as it is now."""
+        return None if seconds is None else seconds + now_seconds() - self._read_at
+
+    def _postpone(
+        self,
+        seconds: float | None,
+        *,
+        looked: bool = False,
+        error: str | None = None,
+        outcome: str = UNCONFIRMED,
+    ) -> str:
+        """Look again in `seconds`; None leaves it to a person."""
+        posts.postpone_look(
+            self._desk.db,
+            self._desk.token,
+            self._post.id,
+            self._attempt.id if self._attempt else 0,
+            look_in_seconds=seconds,
+            looked=looked,
+            error=error and log.redact(error)[:1000],
+        )
+        if seconds is None:
+            self._log("post_needs_a_person", level=log.WARNING, reason=error)
+        return outcome
+
+    def _log(self, name: str, *, level: int = log.INFO, **fields: Any) -> None:
+        log.event(
+            name,
+            level=level,
+            platform=self._connection.account.platform,
+            account_id=self._post.account_id,
+            post_id=self._post.id,
+            step=self._attempt.step if self._attempt else None,
+            **fields,
+        )

@@ -1,0 +1,89 @@
+"""post-due: publish posts whose time has come, then exit."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from socialcron.batches import post_due as batch
+from socialcron.commands.common import (
+    ConcurrencyOption,
+    DryRunOption,
+    EnvFileOption,
+    JsonOption,
+    LimitOption,
+    MaxRuntimeOption,
+    PlatformOption,
+    StrictOption,
+    command_context,
+    example,
+    single_app,
+)
+
+app = single_app()
+
+
+@app.command(epilog=example("socialcron post-due", "socialcron post-due --look-ahead 60 --limit 200 --json"))
+def post_due(
+    limit: LimitOption = 50,
+    concurrency: ConcurrencyOption = None,
+    platform: PlatformOption = None,
+    look_ahead: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=3600,
+            metavar="SECONDS",
+            help="Also take what comes due this soon, prepare it, and send each post at its second. "
+            "[default: LOOK_AHEAD_MINUTES, 1 minute]",
+        ),
+    ] = None,
+    max_runtime: MaxRuntimeOption = None,
+    grace: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="After SIGTERM, wait this long for answers.")
+    ] = 25.0,
+    dry_run: DryRunOption = False,
+    strict: StrictOption = False,
+    json: JsonOption = False,
+    env_file: EnvFileOption = None,
+) -> None:
+    """Publish posts whose time has come, settle unconfirmed ones, then exit.
+
+    Any number of runs may overlap, on any number of hosts. Prints nothing when nothing was due.
+    """
+    with command_context("post-due", json=json, env_file=env_file) as ctx:
+        if platform:
+            from socialcron.platforms import registry
+
+            for name in platform:
+                registry.check(name)
+        ahead = ctx.settings.look_ahead_minutes * 60.0 if look_ahead is None else look_ahead
+        options = batch.Options(
+            limit=limit,
+            concurrency=concurrency or ctx.settings.concurrency,
+            look_ahead_seconds=ahead,
+            max_runtime_seconds=max_runtime if max_runtime is not None else ahead + 300.0,
+            grace_seconds=grace,
+            platforms=platform or None,
+        )
+        if dry_run:
+            due = batch.peek(ctx.database, ctx.settings, options)
+            ctx.emit(
+                {"dry_run": True, "due": due},
+                text="\n".join(
+                    f"post {row['id']} on {row['platform']} {row['handle']}, due {row['due_at'].isoformat()}"
+                    for row in due
+                )
+                or "nothing due",
+            )
+            return
+        summary = batch.run(ctx.database, ctx.settings, options)
+        ctx.emit(summary.data, text=None if summary.idle else summary.as_line())
+        exit_code = summary.strict_exit_code if strict else summary.exit_code
+        if summary.abandoned:  # a thread still waits for a platform; nothing is left for it to do here
+            sys.stdout.flush()
+            os._exit(exit_code)
+        raise typer.Exit(exit_code)

@@ -1,0 +1,51 @@
+"""Rate limits: our own pace, and the platform's word (PROTOCOL 8)."""
+
+from __future__ import annotations
+
+from socialcron.model import LimitSeen
+from socialcron.store.engine import Database
+
+
+def take_slots(
+    db: Database, key: str, *, platform: str, family: str, slots: int, seconds_per_slot: float, burst: int
+) -> bool:
+    """Take `slots` requests from a bucket shared by all processes; False: none taken, wait.
+
+    Promises at most `burst` at once plus one per `seconds_per_slot`. Taken slots are never given back.
+    """
+    if slots > burst:
+        raise ValueError("a bucket never has room for more than its burst")
+    params = {
+        "key": key,
+        "platform": platform,
+        "family": family,
+        "slots": slots,
+        "seconds_per_slot": seconds_per_slot,
+        "burst": burst,
+    }
+    return db.value("take_slots", params) is not None
+
+
+def observe_limit(
+    db: Database, seen: LimitSeen, *, platform: str, account_id: int, blocked_seconds: float | None
+) -> None:
+    params = {
+        "key": f"{platform}:account:{account_id}:{seen.family}",
+        "platform": platform,
+        "account_id": account_id,
+        "family": seen.family,
+        "limit": seen.limit,
+        "remaining": seen.remaining,
+        "reset_at": seen.reset_at,
+        "blocked_seconds": blocked_seconds,
+    }
+    db.run("observe_limit", params)
+
+
+def block_account(db: Database, account_id: int, *, seconds: float) -> None:
+    db.run("block_account", {"account_id": account_id, "seconds": seconds})
+
+
+def reset_elapsed_limits(db: Database, *, everything: bool) -> int:
+    """How many limits were forgotten."""
+    return int(db.value("reset_elapsed_limits", {"everything": everything}))

@@ -1,0 +1,76 @@
+"""Accounts as a run needs them, and the refresh lease that keeps single-use tokens safe (PROTOCOL 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from socialcron.store.engine import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class AccountRow:
+    """`credentials` is encrypted; None when the platform needs none. `token_seconds_left`: None means no end."""
+
+    id: int
+    platform: str
+    handle: str
+    external_id: str | None
+    settings: dict[str, Any]
+    credentials: str | None
+    token_version: int
+    status: str
+    token_seconds_left: float | None
+    refreshing: bool
+    just_refreshed: bool
+
+
+def read_accounts(db: Database, account_ids: Sequence[int]) -> dict[int, AccountRow]:
+    rows = db.rows("read_accounts", {"account_ids": list(account_ids)}, into=AccountRow)
+    return {row.id: row for row in rows}
+
+
+def claim_refresh(
+    db: Database, claim: UUID, *, account_id: int, token_version: int, minimum_seconds: float
+) -> bool:
+    params = {
+        "refresh_claim": claim,
+        "account_id": account_id,
+        "token_version": token_version,
+        "minimum_seconds": minimum_seconds,
+    }
+    return db.value("claim_refresh", params) is not None
+
+
+def store_tokens(
+    db: Database, *, account_id: int, token_version: int, credentials: str, expires_at: datetime | None
+) -> bool:
+    """False: somebody stored a newer pair for that version; ours is not needed."""
+    params = {
+        "account_id": account_id,
+        "token_version": token_version,
+        "credentials": credentials,
+        "expires_at": expires_at,
+    }
+    return db.value("store_tokens", params) is not None
+
+
+def end_refresh(
+    db: Database, claim: UUID, *, account_id: int, token_version: int, disconnect: bool, error: str
+) -> bool:
+    params = {
+        "refresh_claim": claim,
+        "account_id": account_id,
+        "token_version": token_version,
+        "disconnect": disconnect,
+        "error": error,
+    }
+    return bool(db.value("end_refresh", params) == "needs_reconnect")
+
+
+def disconnect_account(db: Database, *, account_id: int, token_version: int, error: str) -> bool:
+    params = {"account_id": account_id, "token_version": token_version, "error": error}
+    return db.value("disconnect_account", params) is not None

@@ -1,0 +1,5 @@
+-- Store the complete rendered request: from the first send on, every send of this step uses exactly these bytes.
+UPDATE socialcron.publish_attempts
+   SET phase = 'prepared', request = %(request)s, payload_hash = %(payload_hash)s,
+       handles = coalesce(%(handles)s, handles), handles_at = coalesce(handles_at, clock_timestamp())
+ WHERE id = %(attempt_id)s AND phase IN ('claimed', 'prepared')

@@ -1,0 +1,8 @@
+-- Open one try at one step, before the network is touched. Only while the run still holds the post.
+INSERT INTO socialcron.publish_attempts
+       (post_id, account_id, attempt, step, revision, idempotency_key, handles, handles_at)
+SELECT p.id, p.account_id, p.attempt, %(step)s, %(revision)s, %(key)s, %(handles)s,
+       clock_timestamp() - make_interval(secs => %(handles_age_seconds)s)
+  FROM socialcron.posts AS p
+ WHERE p.id = %(post_id)s AND p.claim_token = %(claim_token)s AND p.lease_until > clock_timestamp()
+RETURNING id
