@@ -25,6 +25,7 @@ from socialcron.model import (
 )
 from socialcron.platforms.base import App, Declaration, default_error, key_text, nothing_seen
 from socialcron.platforms.http import Http, Session
+from socialcron.platforms.text import field
 
 log = logging.getLogger("socialcron.stub")
 
