@@ -34,7 +34,8 @@ class World:
         needs_session = platform == "bluesky"
         return int(
             self.value(
-                "INSERT INTO socialcron.accounts (platform, handle, external_id, settings, credentials, token_expires_at)"
+                "INSERT INTO socialcron.accounts"
+                " (platform, handle, external_id, settings, credentials, token_expires_at)"
                 " VALUES (%s, %s, %s, %s, %s, CASE WHEN %s THEN now() END) RETURNING id",
                 platform.partition("-")[0],
                 handle,
