@@ -18,6 +18,7 @@ peer authentication asks the kernel once more. The server stays up until `social
 from __future__ import annotations
 
 import os
+import shlex
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -73,7 +74,9 @@ def url(home: Path) -> str:
             "no database: DATABASE_URL is not set and there is no embedded database",
             hint="Run `socialcron init` to make one, or set DATABASE_URL.",
         )
-    return f"host={(home / 'postgres' / 'socket').resolve()} dbname={DATABASE} user=postgres"
+    from psycopg.conninfo import make_conninfo
+
+    return make_conninfo(host=str((home / "postgres" / "socket").resolve()), dbname=DATABASE, user="postgres")
 
 
 def create(home: Path, *, options: Sequence[str] = ()) -> bool:
@@ -179,7 +182,7 @@ class _Server:
             "pg_ctl",
             *("start", "-w", "-s", "-t", str(START_SECONDS), "-D", str(self.directory / "data")),
             *("-l", str(self.directory / "log")),
-            *("-o", " ".join(["-k", f"'{socket_dir}'", *options])),
+            *("-o", shlex.join(["-k", str(socket_dir), *options])),
         )
         import psycopg
         from psycopg.errors import DuplicateDatabase

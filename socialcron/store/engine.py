@@ -178,7 +178,7 @@ def connection_factory(
     """What makes every connection, SQLAlchemy's too. Raises ConfigError for an unusable URL."""
     url = (replica and settings.read_url) or settings.database_url
     if url is None:
-        params = conninfo.conninfo_to_dict(embedded.url(settings.home))
+        params = _embedded(settings)
     else:
         params = _parse(url, "SOCIALCRON_READ_URL" if replica and settings.read_url else "DATABASE_URL")
 
@@ -188,10 +188,13 @@ def connection_factory(
         except DatabaseUnavailable:
             if url is not None or not embedded.start_if_down(settings.home):
                 raise
-            params.update(conninfo.conninfo_to_dict(embedded.url(settings.home)))
-            return _open(params, autocommit)
+            return _open(_embedded(settings), autocommit)  # its socket may have moved
 
     return connect
+
+
+def _embedded(settings: Settings) -> dict[str, Any]:
+    return _CONNECTION_DEFAULTS | conninfo.conninfo_to_dict(embedded.url(settings.home))
 
 
 def _parse(url: str, name: str) -> dict[str, Any]:

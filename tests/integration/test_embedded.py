@@ -26,7 +26,7 @@ ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as severa
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="socialcron-embedded-", dir="/tmp"))
+    path = Path(tempfile.mkdtemp(prefix="socialcron it's-", dir="/tmp"))
     path.chmod(0o711)
     yield path
     remove(path)
