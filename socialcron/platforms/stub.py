@@ -49,9 +49,7 @@ class Stub:
     def validate(self, steps: Sequence[Step], settings: Mapping[str, Any]) -> list[Problem]:
         """Only what no platform takes: a step that says nothing."""
         return [
-            Problem(
-                field="text" if step.number == 0 else f"step {step.number}", message="empty, without media"
-            )
+            Problem(field=field(step), message="empty, without media")
             for step in steps
             if not (step.text.strip() or step.media or step.link or step.poll)
         ]
