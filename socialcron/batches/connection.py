@@ -7,7 +7,6 @@ what it stores. The new pair is stored before anybody uses it.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
@@ -209,12 +208,12 @@ class Connection:
         for limit in seen:
             self._limits[limit.family] = limit
             if limit.family == "publish" and limit.remaining == 0 and limit.reset_at is not None:
-                self.block((limit.reset_at - datetime.now(UTC)).total_seconds())
+                self.block((limit.reset_at - self._desk.now()).total_seconds())
 
     def limited(self, error: RateLimited) -> float:
         """A rate limit refused us: nothing more goes out before the returned number of seconds is over."""
         resets = [
-            (limit.reset_at - datetime.now(UTC)).total_seconds()
+            (limit.reset_at - self._desk.now()).total_seconds()
             for limit in self._limits.values()
             if limit.reset_at is not None and (limit.blocked or limit.remaining == 0)
         ]

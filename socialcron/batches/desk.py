@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -58,6 +59,7 @@ class Desk:
         self.incomplete = 0  # posts whose later steps were refused for good
         self.key_error: ConfigError | None = None
         self.must_end_at = float("inf")  # `now_seconds`; facts are not retried beyond it
+        self._clock = (datetime.now(UTC), now_seconds())
         self._folder: TemporaryDirectory[str] | None = None
 
     def connect(self, rows: Mapping[int, AccountRow]) -> None:
@@ -67,6 +69,14 @@ class Desk:
                 self.connections[row.id] = Connection(self, row)
             except ConfigError as exc:
                 self.key_error = self.key_error or exc
+
+    def set_clock(self, database_now: datetime) -> None:
+        self._clock = (database_now, now_seconds())
+
+    def now(self) -> datetime:
+        """The database's clock; hosts may be skewed."""
+        database_now, then = self._clock
+        return database_now + timedelta(seconds=now_seconds() - then)
 
     def put_back(self, post: ClaimedPost) -> None:
         """Give a claimed post back untouched."""

@@ -41,13 +41,12 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What a run did. `outcomes`: one per claimed row. `abandoned`: a thread still waits for a platform's answer."""
+    """What a run did. `outcomes`: one per claimed row."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
     recovered: int = 0
     incomplete: int = 0
     interrupted: bool = False
-    abandoned: bool = False
 
     @property
     def claimed(self) -> int:
@@ -161,6 +160,7 @@ def _work(
         concurrency=options.concurrency,
         stop_at=now_seconds() + options.max_runtime_seconds,
         grace_seconds=options.grace_seconds,
+        patience_seconds=settings.send_deadline_seconds + 5.0,
         tick_seconds=settings.lease_seconds / 4,
     )
 
@@ -171,6 +171,8 @@ def _work(
     signals.call(stop)
     try:
         rows = posts.read_claimed_posts(db, [*claim.post_ids, *claim.unconfirmed_ids])
+        if rows:
+            desk.set_clock(rows[0].read_at)
         attempts: dict[int, list[posts.Attempt]] = {}
         for attempt in posts.read_attempts(db, [row.id for row in rows]):
             attempts.setdefault(attempt.post_id, []).append(attempt)
@@ -197,7 +199,6 @@ def _work(
         outcomes=outcomes,
         incomplete=desk.incomplete,
         interrupted=signals.received,
-        abandoned=ended.abandoned,
     )
     if ended.bug is not None and ended.error is None:
         raise ended.bug

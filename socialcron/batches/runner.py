@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import heapq
 import queue
+import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Hashable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import chain, count
 from typing import Any, Protocol
@@ -95,7 +96,35 @@ class Ended:
     outcomes: list[str] = field(default_factory=list)
     error: DatabaseUnavailable | None = None
     bug: Exception | None = None
-    abandoned: bool = False  # some call was still under way; its thread must not keep the process alive
+
+
+class _Pool:
+    """Daemon threads, unlike those of ThreadPoolExecutor: a platform that never answers cannot keep a process alive."""
+
+    def __init__(self, size: int) -> None:
+        self._calls: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
+        self._size = size
+        for number in range(size):
+            threading.Thread(target=self._serve, name=f"platform-{number}", daemon=True).start()
+
+    def submit(self, function: Callable[[], Any]) -> Future[Any]:
+        future: Future[Any] = Future()
+        self._calls.put((future, function))
+        return future
+
+    def close(self) -> None:
+        for _ in range(self._size):
+            self._calls.put(None)
+
+    def _serve(self) -> None:
+        while (call := self._calls.get()) is not None:
+            future, function = call
+            try:
+                result = function()
+            except BaseException as exc:
+                future.set_exception(exc)
+            else:
+                future.set_result(result)
 
 
 class Runner:
@@ -108,13 +137,16 @@ class Runner:
         concurrency: int,
         stop_at: float,
         grace_seconds: float,
+        patience_seconds: float,
         tick_seconds: float,
     ) -> None:
+        """How long to wait for what is under way: `grace_seconds` after `stop`, else `patience_seconds`."""
         self._hooks = hooks
         self._free = concurrency
-        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="platform")
+        self._pool = _Pool(concurrency)
         self._stop_at = stop_at
         self._grace_seconds = grace_seconds
+        self._patience_seconds = patience_seconds
         self._tick_seconds = tick_seconds
         self._done: queue.SimpleQueue[tuple[_Running, Future[Any]] | None] = queue.SimpleQueue()
         self._waiting: list[_Running] = []  # a heap of those that want a thread
@@ -150,7 +182,7 @@ class Runner:
                 next_tick = moment + self._tick_seconds
             self._collect(self._pause(next_tick))
         self._wind_down()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._pool.close()
         return self._ended
 
     def _pause(self, next_tick: float) -> float:
@@ -271,14 +303,16 @@ class Runner:
 
     def _wind_down(self) -> None:
         """Give back what has not been sent; wait for what is under way, at most the grace; then leave it."""
-        give_up_at = now_seconds() + self._grace_seconds
+        began = now_seconds()
         self._give_back_idle()
-        while self._under_way and now_seconds() < give_up_at:
-            self._collect(min(max(give_up_at - now_seconds(), 0.0), self._tick_seconds))
+        while self._under_way:
+            give_up_at = began + (self._grace_seconds if self._stopped else self._patience_seconds)
+            if now_seconds() >= give_up_at:
+                break
+            self._collect(min(give_up_at - now_seconds(), self._tick_seconds))
             self._guarded(self._hooks.tick)
             self._give_back_idle()
         for running in self._under_way:
-            self._ended.abandoned = True
             if running.sending:
                 # Its phase says so to whoever comes next; it will be settled by asking the platform.
                 log.event("send_abandoned", level=log.ERROR, lane=running.job.lane)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import Annotated
 
 import typer
@@ -83,7 +81,4 @@ def post_due(
         summary = batch.run(ctx.database, ctx.settings, options)
         ctx.emit(summary.data, text=None if summary.idle else summary.as_line())
         exit_code = summary.strict_exit_code if strict else summary.exit_code
-        if summary.abandoned:  # a thread still waits for a platform; nothing is left for it to do here
-            sys.stdout.flush()
-            os._exit(exit_code)
         raise typer.Exit(exit_code)

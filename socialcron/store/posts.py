@@ -66,6 +66,7 @@ class ClaimedPost:
     priority: int
     seconds_to_due: float
     lease_seconds: float
+    read_at: datetime
     text: str | None
     media: Any
     link: str | None
