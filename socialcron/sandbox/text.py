@@ -53,7 +53,7 @@ def is_emoji(cluster: str) -> bool:
     first = cluster[0]
     if "\u20e3" in cluster or "\U0001f1e6" <= first <= "\U0001f1ff":
         return len(cluster) > 1
-    return bool(_PICTOGRAPH.match(first)) and (first > "\u00ff" or "\ufe0f" in cluster)
+    return bool(_PICTOGRAPH.match(first)) and "\ufe0e" not in cluster  # VARIATION SELECTOR-15 asks for text
 
 
 def graphemes(text: str) -> Iterator[str]:
