@@ -15,6 +15,7 @@ import itertools
 import os
 import socket
 import threading
+import traceback
 import weakref
 from contextlib import suppress
 from types import TracebackType
@@ -133,6 +134,7 @@ class Sandbox:
             "platforms": {name: self.platforms[name].state() for name in names},
             "faults": self.faults.as_list(),
             "late_pending": len(self._timers),
+            "bugs": self.bugs,
         }
 
     def advance(self, seconds: float) -> None:
@@ -154,6 +156,7 @@ class Sandbox:
         self._timers.clear()
         self.clock = Clock()
         self.faults = Faults(self._seed)
+        self.bugs: list[str] = []  # tracebacks of the sandbox itself; chaos tests assert that there are none
         self.platforms = {
             name: kind(
                 name, self.clock, self.faults, base_url=f"{self.base_url}/{name}", limited=self._limited
@@ -196,6 +199,9 @@ class Sandbox:
                 pass
         except OSError:
             pass  # the client went away, or sent nothing for long
+        except Exception:  # a bug of ours must be seen, not taken for a platform's 500
+            self.bugs.append(traceback.format_exc())
+            traceback.print_exc()
         finally:
             self._connections.discard(connection)
             connection.close()

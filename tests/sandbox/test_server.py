@@ -177,6 +177,27 @@ def test_control__says_what_is_wrong(sandbox: Sandbox, path: str, document: obje
     assert says in answer.json()["error"]
 
 
+@pytest.mark.parametrize("platform", ["mastodon", "bluesky", "x"])
+def test_text__that_is_no_text_is_refused(sandbox: Sandbox, platform: str) -> None:
+    token, path = "sandbox-alice", {"mastodon": "/api/v1/statuses", "x": "/2/tweets"}.get(platform)
+    if path is None:
+        path = "/xrpc/com.atproto.repo.createRecord"
+        token = sandbox.account("bluesky", session=True)["credentials"]["access_token"]
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    answer = httpx.post(sandbox.url(platform) + path, content=b'{"text": "\\ud800"}', headers=headers)
+    assert answer.status_code == 400
+    assert sandbox.state()["bugs"] == []
+
+
+def test_bug_of_the_sandbox__is_reported_in_its_state(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox.platforms["mastodon"], "answer", None)
+    with pytest.raises(httpx.RemoteProtocolError):
+        status(sandbox, "one")
+    assert "TypeError" in sandbox.state()["bugs"][0]
+
+
 def test_reset__forgets_everything(sandbox: Sandbox) -> None:
     status(sandbox, "one")
     sandbox.fault("5xx")
