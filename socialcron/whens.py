@@ -11,6 +11,7 @@ The clock change: a local time that occurs twice means the first, and a note say
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -37,11 +38,13 @@ def zone_named(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as exc:  # "Europe" is a directory: OSError
-        raise UsageError(f"there is no time zone {name!r}", hint="Use an IANA name, as in Europe/Berlin.") from exc
+        raise UsageError(
+            f"there is no time zone {name!r}", hint="Use an IANA name, as in Europe/Berlin."
+        ) from exc
 
 
-def parse_when(text: str, *, zone: tzinfo | None, now: datetime) -> When:
-    """`zone`: of times without an offset; None refuses them. Raises BadInput with the way out.
+def parse_when(text: str, *, zone: Callable[[], tzinfo | None], now: datetime) -> When:
+    """`zone`: asked for only where the text has no offset; None refuses it. Raises BadInput with the way out.
 
     Times in the past are accepted: whether they are late is for the caller to say (`is_past`).
     """
@@ -56,12 +59,12 @@ def parse_when(text: str, *, zone: tzinfo | None, now: datetime) -> When:
             raise BadInput(f"{text!r} has no time of day", hint=_FORMS)
         if local.tzinfo is not None:
             return When(at=local.astimezone(UTC))
-        if zone is None:
+        if (local_zone := zone()) is None:
             raise BadInput(
                 f"{text!r} has neither an offset nor a time zone",
                 hint="Add an offset (+01:00 or Z), pass --tz Europe/Berlin, or set TZ.",
             )
-        return _in_zone(local, zone)
+        return _in_zone(local, local_zone)
     except (ValueError, OverflowError) as exc:
         raise BadInput(f"{text!r} is no time", hint=_FORMS) from exc
 
@@ -81,4 +84,6 @@ def _in_zone(local: datetime, zone: tzinfo) -> When:
             f"{local.isoformat()} does not exist in {zone}: the clocks skip it",
             hint=f"The next time that exists is about {after.isoformat()}.",
         )
-    return When(at=at, note=f"{local.isoformat()} occurs twice in {zone}; the first is meant ({first.isoformat()})")
+    return When(
+        at=at, note=f"{local.isoformat()} occurs twice in {zone}; the first is meant ({first.isoformat()})"
+    )

@@ -5,9 +5,9 @@ SELECT c.id, p.account_id, p.due_at, p.external_key,
        md5(jsonb_build_array(c.text, p.due_at AT TIME ZONE 'UTC', c.media, c.link, c.thread, c.first_comment, c.poll,
                              c.variants, c.approved_at IS NULL)::text),
        p.priority, p.max_attempts
-  FROM jsonb_to_recordset(%(posts)s) WITH ORDINALITY AS p (content_id bigint, account_id bigint, due_at timestamptz,
-                                                           external_key text, priority integer, max_attempts integer, n)
+  FROM jsonb_to_recordset(%(posts)s) AS p (content_id bigint, account_id bigint, due_at timestamptz, external_key text,
+                                           priority integer, max_attempts integer, place integer)
   JOIN socialcron.contents AS c ON c.id = p.content_id
- ORDER BY p.n
+ ORDER BY p.place
 ON CONFLICT (account_id, external_key) DO NOTHING
 RETURNING id, content_id, account_id, status, due_at

@@ -1,0 +1,181 @@
+"""What `accounts add` and `reconnect` are given, checked against the platform's declaration."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from socialcron import log
+from socialcron.batches.validation import text_problem
+from socialcron.errors import BadInput, UsageError
+from socialcron.platforms import registry
+from socialcron.platforms.base import Credentials, Declaration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Accepted:
+    """Credentials as they will be stored.
+
+    expires_at: when the access token ends; None means never. needs_session: there is no access token yet, and the
+    adapter makes one of the rest, so the first run that uses the account refreshes it.
+    """
+
+    credentials: dict[str, Any]
+    expires_at: datetime | None
+    needs_session: bool
+
+
+def read_json(source: str) -> Any:
+    """The JSON in the file `source`, or on stdin for "-". Raises UsageError or BadInput, quoting nothing of it."""
+    if source.lstrip()[:1] in ("{", "["):
+        raise UsageError(
+            "credentials are never taken from the command line, where every user of this host can read them",
+            hint="Put them into a file of mode 0600, or pipe them in: --credentials -",
+        )
+    try:
+        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise BadInput("the credentials are not UTF-8 text", hint="They are one JSON object.") from None
+    except (OSError, ValueError) as exc:
+        raise UsageError(
+            f"cannot read the credentials: {exc}", hint="--credentials takes a file, or - for stdin."
+        ) from exc
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        place = f" (line {exc.lineno}, column {exc.colno})" if isinstance(exc, json.JSONDecodeError) else ""
+        # Without the cause: the JSON error carries the whole document, and with it the secrets.
+        raise BadInput(f"the credentials are not JSON{place}", hint="They are one JSON object.") from None
+
+
+def accept_credentials(platform: str, given: Any) -> Accepted:
+    """Check `given` against the forms the platform declares. None stands for not given.
+
+    Raises UsageError when the platform needs some and none were given, BadInput naming keys that are unknown, missing
+    or of no use.
+    """
+    declaration = registry.declaration(platform)
+    hint = _forms(declaration)
+    if given is None:
+        if declaration.credentials:
+            raise UsageError(f"{declaration.title} needs --credentials FILE (or - for stdin)", hint=hint)
+        return Accepted(credentials={}, expires_at=None, needs_session=False)
+    if not declaration.credentials:
+        raise BadInput(f"{declaration.title} takes no credentials", hint="Leave out --credentials.")
+    if not isinstance(given, dict):
+        raise BadInput("the credentials are not a JSON object", hint=hint)
+    keys = {key for key, value in given.items() if value is not None}
+    known = {key for form in declaration.credentials for key in (*form.required, *form.optional)}
+    if unknown := sorted(set(given) - known):
+        raise BadInput(f"the credentials hold unknown keys: {_quoted(unknown)}", hint=hint)
+    form = _form_of(keys, declaration.credentials)
+    if missing := [key for key in form.required if key not in keys]:
+        raise BadInput(f"the credentials lack {_quoted(missing)}", hint=hint)
+    if strange := sorted(keys - {*form.required, *form.optional}):
+        raise BadInput(f"{_quoted(strange)} does not belong into {form.name} credentials", hint=hint)
+    credentials = {key: _text(key, given[key], hint) for key in given if key in keys and key != "expires_at"}
+    log.hide(credentials.values())
+    return Accepted(
+        credentials=credentials,
+        expires_at=_moment(given.get("expires_at")),
+        needs_session="access_token" not in keys and registry.adapter(platform).can_refresh(credentials),
+    )
+
+
+def accept_settings(platform: str, given: Sequence[str]) -> dict[str, str]:
+    """`NAME=VALUE` texts as the account's settings. Raises UsageError, or BadInput for a value of no use."""
+    declaration = registry.declaration(platform)
+    names = {"base_url": "", **declaration.settings}
+    hint = f"{declaration.title} takes: {', '.join(sorted(names))}."
+    settings = {}
+    for pair in given:
+        name, found, value = pair.partition("=")
+        if not found or not value.strip():
+            raise UsageError(f"--set {pair!r} is not NAME=VALUE", hint=hint)
+        if name not in names:
+            raise UsageError(f"{declaration.title} has no setting {name!r}", hint=hint)
+        if problem := text_problem(value):
+            raise BadInput(f"the setting {name} {problem}")
+        settings[name] = _base_url(value.strip()) if name == "base_url" else value.strip()
+    if (
+        "base_url" in declaration.settings
+        and declaration.default_base_url is None
+        and "base_url" not in settings
+    ):
+        raise UsageError(
+            f"{declaration.title} needs --set base_url=URL",
+            hint=f"base_url is {declaration.settings['base_url']}.",
+        )
+    return settings
+
+
+def _form_of(keys: set[str], forms: tuple[Credentials, ...]) -> Credentials:
+    """The form that `keys` are meant to be: fewest keys missing, then fewest that do not belong."""
+    return min(forms, key=lambda f: (len({*f.required} - keys), len(keys - {*f.required, *f.optional})))
+
+
+def _forms(declaration: Declaration) -> str:
+    forms = [
+        f"{form.name}: " + ", ".join([*form.required, *(f"[{key}]" for key in form.optional)])
+        for form in declaration.credentials
+    ]
+    return f"{declaration.title} takes one JSON object. " + "; or ".join(forms) + "."
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(repr(name[:40]) for name in names)
+
+
+def _text(key: str, value: Any, hint: str) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise BadInput(f"{key!r} in the credentials must be a text, and not an empty one", hint=hint)
+    if problem := text_problem(value):
+        raise BadInput(f"{key!r} in the credentials {problem}")
+    return value.strip()
+
+
+def _moment(value: Any) -> datetime | None:
+    """`expires_at` as ISO 8601 with an offset, or seconds since 1970."""
+    hint = "expires_at is seconds since 1970, or ISO 8601 with an offset, as in 2026-12-01T09:00:00Z."
+    try:
+        match value:
+            case None:
+                return None
+            case bool():
+                raise ValueError
+            case int() | float():
+                return datetime.fromtimestamp(value, UTC)
+            case str():
+                moment = (
+                    datetime.fromtimestamp(float(value), UTC)
+                    if value.replace(".", "", 1).isdigit()
+                    else datetime.fromisoformat(value)
+                )
+                if moment.tzinfo is not None:
+                    return moment.astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        pass
+    raise BadInput("'expires_at' in the credentials is no moment", hint=hint)
+
+
+def _base_url(url: str) -> str:
+    hint = "It looks like https://mastodon.social: no path parameters, no user name."
+    try:
+        parts = urlsplit(url)
+        usable = (
+            parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+        )
+    except ValueError:
+        usable = False
+        parts = urlsplit("")
+    if not usable or any(c.isspace() or not c.isprintable() for c in url):
+        raise BadInput("base_url is not an http(s) URL", hint=hint)
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise BadInput("base_url holds more than a server's address", hint=hint)
+    return url.rstrip("/")

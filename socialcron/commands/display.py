@@ -1,0 +1,91 @@
+"""How operator commands show things to people: tables, moments, cleaned texts. rich is imported on drawing only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, tzinfo
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from socialcron.errors import ConfigError
+from socialcron.settings import Settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+MAX_ID = 2**63 - 1
+IdArgument = Annotated[int, typer.Argument(metavar="ID", min=1, max=MAX_ID)]
+
+
+def display_zone(settings: Settings) -> tzinfo:
+    """The zone of TZ; UTC where it is unset or no IANA name."""
+    try:
+        return settings.zone() or UTC
+    except ConfigError:
+        return UTC
+
+
+def moment(value: datetime | None, zone: tzinfo) -> str:
+    """To the second, with the zone's name; "-" for None."""
+    return "-" if value is None else f"{value.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
+
+
+def seconds(value: float | None) -> str:
+    """A length of time in at most two units: "45 s", "3 min 20 s", "2 h 5 min", "4 d 1 h"."""
+    if value is None:
+        return "-"
+    if value < 60:
+        return f"{value:.1f} s" if value % 1 else f"{value:.0f} s"
+    for big, small, size in (("min", "s", 60), ("h", "min", 3600), ("d", "h", 86_400)):
+        if value < size * (60 if big == "min" else 24) or big == "d":
+            whole, rest = divmod(int(value), size)
+            part = rest // {"min": 1, "h": 60, "d": 3600}[big]
+            return f"{whole} {big}" + (f" {part} {small}" if part else "")
+    raise AssertionError("unreachable")
+
+
+def clean(value: object, *, width: int | None = None) -> str:
+    """Anything as one line without control characters, which could command the terminal; "-" for None or nothing.
+
+    width: longer texts end in an ellipsis.
+    """
+    if value is None or value == "":
+        return "-"
+    text = " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())
+    return text if width is None or len(text) <= width else text[: width - 1] + "…"
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """A plain table; cells are cleaned and never taken as rich markup."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        numeric = column.startswith("#")
+        made.add_column(column.removeprefix("#"), justify="right" if numeric else "left", no_wrap=numeric)
+    for row in rows:
+        made.add_row(*(Text(clean(cell)) for cell in row))
+    return made
+
+
+def show(console: Console, *parts: Any) -> None:
+    """Print these one after the other; texts are not taken as rich markup."""
+    for part in parts:
+        console.print(part, markup=False)
+
+
+def fields(title: str, pairs: Iterable[tuple[str, object]]) -> Table:
+    """Names and values below each other."""
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(title=title, title_justify="left", box=None, show_header=False, pad_edge=False)
+    made.add_column(style="bold", no_wrap=True)
+    made.add_column(overflow="fold")
+    for name, value in pairs:
+        made.add_row(name, value if isinstance(value, Text) else Text(clean(value)))
+    return made
