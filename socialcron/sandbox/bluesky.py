@@ -15,6 +15,7 @@ import hashlib
 import json
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -88,15 +89,11 @@ class Bluesky(Platform):
         return self.accounts.get(identifier) or self.accounts_by_id.get(identifier)
 
     def token_of(self, request: Request) -> Token | None:
-        if token := self.tokens.get(request.bearer):
-            return token
-        if request.path.endswith("createSession"):
-            try:
-                account = self._account_named(str(request.json_object().get("identifier", "")))
-            except ValueError:
-                return None
-            return Token("", account) if account else None
-        return None
+        if request.path.endswith("createSession"):  # no token yet, but a fault may be meant for this account
+            with suppress(ValueError):
+                identifier = str(request.json_object().get("identifier", ""))
+                return Token("", self._account_named(identifier) or Account("", identifier))
+        return self.tokens.get(request.bearer)
 
     def authenticate(self, request: Request) -> Token:
         return self._bearer(request, "access")

@@ -162,7 +162,7 @@ class Platform(ABC):
 
     @abstractmethod
     def token_of(self, request: Request) -> Token | None:
-        """The token a request carries, valid or not; None when it carries none we know. Changes nothing."""
+        """The token a request carries, valid or not; None when it carries none we know. Uses nothing up."""
 
     @abstractmethod
     def authenticate(self, request: Request) -> Token:

@@ -111,14 +111,14 @@ class Mastodon(Platform):
         }
 
     def token_of(self, request: Request) -> Token | None:
-        return self.tokens.get(request.bearer)
+        value = request.bearer
+        if value not in self.tokens and value.startswith("sandbox-"):
+            handle = value.removeprefix("sandbox-")
+            self.add_token(Token(value, self.accounts.get(handle) or self._account(handle)))
+        return self.tokens.get(value)
 
     def authenticate(self, request: Request) -> Token:
-        value = request.bearer
-        token = self.tokens.get(value)
-        if token is None and value.startswith("sandbox-"):
-            handle = value.removeprefix("sandbox-")
-            token = self.add_token(Token(value, self.accounts.get(handle) or self._account(handle)))
+        token = self.token_of(request)
         if token is None or token.kind != "access" or (token.expires_at or self.now() + 1) <= self.now():
             raise self.refusal(401, "The access token is invalid")
         return token

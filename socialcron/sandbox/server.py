@@ -247,7 +247,9 @@ class Sandbox:
             case "5xx":
                 connection.send(platform.error(fault.status or 503))
             case "expired_token":
-                connection.send(platform.expire(request))
+                with platform.lock:
+                    expired = platform.expire(request)
+                connection.send(expired)
             case "html":
                 connection.send(Reply(fault.status or 502, _PAGE, content_type="text/html; charset=utf-8"))
             case "empty_body":
@@ -271,7 +273,8 @@ class Sandbox:
         """Apply the modifiers to the request, and return the fault that spoils its answer, if one does."""
         if not self.faults:
             return None
-        token = platform.token_of(request)
+        with platform.lock:
+            token = platform.token_of(request)
         handle = token.account.handle if token else None
         where = platform.name, handle, request.method, request.path, route is not None and route.visible
         if slow := self.faults.pick(("slow",), *where):

@@ -200,6 +200,15 @@ def test_matching__by_platform_account_method_path_and_visibility(
     assert post(client).status_code == 503
 
 
+def test_matching__knows_an_account_at_its_first_request(sandbox: Sandbox) -> None:
+    sandbox.fault("5xx", account="new")
+    headers = {"Authorization": "Bearer sandbox-new"}
+    for path in ("/mastodon/api/v1/accounts/verify_credentials", "/x/2/users/me"):
+        assert httpx.get(sandbox.base_url + path, headers=headers).status_code == 503
+    session = sandbox.url("bluesky") + "/xrpc/com.atproto.server.createSession"
+    assert httpx.post(session, json={"identifier": "new", "password": "sandbox-1"}).status_code == 503
+
+
 def test_rules__fire_in_order(sandbox: Sandbox, client: httpx.Client) -> None:
     sandbox.fault("5xx", count=1)
     sandbox.fault("429", count=1)

@@ -210,13 +210,14 @@ def test_reset__forgets_everything(sandbox: Sandbox) -> None:
 
 def test_limits__can_be_lifted(sandbox: Sandbox) -> None:
     sandbox.settings("mastodon", limited=False)
-    answers = [httpx.get(sandbox.url("mastodon") + "/api/v2/instance") for _ in range(301)]
+    with httpx.Client(base_url=sandbox.url("mastodon")) as client:
+        answers = [client.get("/api/v2/instance") for _ in range(301)]
     assert {answer.status_code for answer in answers} == {200}
     assert answers[-1].headers["X-RateLimit-Remaining"] == "300"
 
 
-def test_fork__leaves_no_copy_of_a_connection_in_the_child(sandbox: Sandbox) -> None:
-    """Otherwise a dropped connection would live on until the child ends, and its client would wait."""
+def test_fork__leaves_no_copy_of_the_port_in_the_child(sandbox: Sandbox) -> None:
+    """Nor of a connection: a dropped one would live on until the child ends, and its client would wait."""
     with httpx.Client() as client:
         client.get(sandbox.control_url + "/state")
         reading, writing = os.pipe()
