@@ -97,7 +97,7 @@ class Declaration:
         """
         if self.reconcile == "none":
             return None
-        return send_deadline_seconds + self.settle_seconds if self.reconcile == "listing" else 0.0
+        return float(send_deadline_seconds + self.settle_seconds) if self.reconcile == "listing" else 0.0
 
 
 class Adapter(Protocol):
