@@ -72,7 +72,7 @@ WITH locked AS MATERIALIZED (
            busy_until = CASE WHEN a.id = ANY(ARRAY(SELECT account_id FROM claimed))
                              THEN now() + make_interval(secs => %(lease_seconds)s) ELSE a.busy_until END
       FROM locked AS l
-     WHERE a.id = l.id
+     WHERE a.id = l.id AND a.id = ANY(%(account_ids)s)
 ), hints AS (
     DELETE FROM socialcron.account_wakeups
      WHERE account_id = ANY(%(account_ids)s) AND ready_at <= now() + make_interval(secs => %(look_ahead_seconds)s)
