@@ -187,7 +187,7 @@ class Runner:
 
     def _pause(self, next_tick: float) -> float:
         """Seconds until something is to be done without a call having ended."""
-        if self._free and self._waiting:
+        if (self._free and self._waiting) or not (self._under_way or self._timers):
             return 0.0
         moments = [next_tick, self._stop_at] + ([self._timers[0][0]] if self._timers else [])
         return max(min(moments) - now_seconds(), 0.0)

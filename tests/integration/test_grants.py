@@ -1,0 +1,92 @@
+"""sql/grants.sql: the application may schedule and cancel, the reporter reads all but credentials, the worker works."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+
+from socialcron.store import sqlfiles
+from tests.conftest import Cli
+from tests.world import World
+
+
+@pytest.fixture
+def granted(world: World) -> World:
+    world.db.connection.execute((sqlfiles.root() / "grants.sql").read_bytes())
+    world.db.connection.execute((sqlfiles.root() / "grants.sql").read_bytes())  # it can be run again
+    return world
+
+
+@contextmanager
+def acting_as(world: World, role: str) -> Iterator[None]:
+    world.run(f"SET ROLE {role}")
+    try:
+        yield
+    finally:
+        world.run("RESET ROLE")
+
+
+def test_app__schedules_and_cancels_by_function_and_by_plain_insert(granted: World, cli: Cli) -> None:
+    account = granted.account("stub")
+    with acting_as(granted, "socialcron_app"):
+        by_function = granted.post(account, "by function")
+        content = granted.value("INSERT INTO socialcron.contents (text) VALUES ('by insert') RETURNING id")
+        by_insert = granted.value(
+            "INSERT INTO socialcron.posts (content_id, account_id) VALUES (%s, %s) RETURNING id",
+            content,
+            account,
+        )
+        assert granted.value("SELECT socialcron.cancel_post(%s)", by_function) == "done"
+    assert cli("post-due", "--json").data["posted"] == 1
+    assert granted.row(by_insert)["status"] == "posted"
+
+
+FORBIDDEN = {
+    "socialcron_app": (
+        "SELECT credentials FROM socialcron.accounts",
+        "SELECT text FROM socialcron.contents",
+        "UPDATE socialcron.posts SET status = 'posted'",
+        "DELETE FROM socialcron.posts",
+        "INSERT INTO socialcron.posts (content_id, account_id, status) VALUES (1, 1, 'posted')",
+        "SELECT * FROM socialcron.publish_attempts",
+    ),
+    "socialcron_reporter": (
+        "SELECT credentials FROM socialcron.accounts",
+        "UPDATE socialcron.accounts SET status = 'disabled'",
+        "DELETE FROM socialcron.posts",
+        "SELECT socialcron.cancel_post(1)",
+    ),
+    "socialcron_worker": (
+        "DROP TABLE socialcron.posts",
+        "UPDATE socialcron.schema_meta SET oldest_code = 99",
+    ),
+}
+
+
+@pytest.mark.parametrize(("role", "statement"), [(r, s) for r, all in FORBIDDEN.items() for s in all])
+def test_roles__may_do_no_more_than_they_need(granted: World, role: str, statement: str) -> None:
+    with acting_as(granted, role), pytest.raises(psycopg.errors.InsufficientPrivilege):
+        granted.run(statement)
+
+
+def test_reporter__sees_accounts_without_their_credentials(granted: World) -> None:
+    granted.account("mastodon")
+    with acting_as(granted, "socialcron_reporter"):
+        assert granted.value("SELECT count(handle) FROM socialcron.accounts") == 1
+
+
+def test_row_level_security__hides_accounts_from_roles_without_a_policy(granted: World) -> None:
+    granted.account("mastodon")
+    granted.run("DROP ROLE IF EXISTS somebody_else")
+    granted.run("CREATE ROLE somebody_else")
+    try:
+        granted.run("GRANT USAGE ON SCHEMA socialcron TO somebody_else")
+        granted.run("GRANT SELECT ON socialcron.accounts TO somebody_else")
+        with acting_as(granted, "somebody_else"):
+            assert granted.value("SELECT count(*) FROM socialcron.accounts") == 0
+    finally:
+        granted.run("DROP OWNED BY somebody_else")
+        granted.run("DROP ROLE somebody_else")
