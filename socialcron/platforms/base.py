@@ -64,7 +64,9 @@ class Credentials:
 
 
 OAUTH2 = Credentials(
-    name="OAuth 2.0", required=("access_token",), optional=("refresh_token", "expires_at", "client_id", "client_secret")
+    name="OAuth 2.0",
+    required=("access_token",),
+    optional=("refresh_token", "expires_at", "client_id", "client_secret"),
 )
 
 
@@ -79,7 +81,8 @@ class Declaration:
     features: frozenset[str]  # of: media, alt_text, link, thread, first_comment, poll
     limits: tuple[Limit, ...]
     credentials: tuple[Credentials, ...]  # empty: needs none
-    settings: Mapping[str, str] = field(default_factory=dict)  # names `accounts add --set` takes, with one line of help
+    # Names that `accounts add --set` takes, with one line of help.
+    settings: Mapping[str, str] = field(default_factory=dict)
     reconcile: Means = "none"
     key_ttl_seconds: int | None = None  # how long after the first send a repeated key is still recognised
     settle_seconds: int = 120  # a listing may lag this long behind a write
@@ -203,6 +206,18 @@ def default_error(answer: Answer, where: str, detail: str = "") -> PlatformError
     if status >= 500:
         return Unavailable(said, http_status=status, retry_after=answer.retry_after)
     return PlatformFailure(said, retryable=False, http_status=status)
+
+
+def token_error(error: PlatformError) -> PlatformError:
+    """`error`, as a request for tokens means it: a refusal needs a person, anything else may pass.
+
+    Nothing there is about content, and a server in trouble or a wrong address must not disconnect an account.
+    """
+    if error.http_status in (400, 401, 403):
+        return AuthExpired(error.message, hint=error.hint, http_status=error.http_status)
+    if error.retryable:
+        return error
+    return PlatformFailure(error.message, retryable=True, hint=error.hint, http_status=error.http_status)
 
 
 def nothing_seen(_: Answer) -> Iterable[LimitSeen]:

@@ -17,6 +17,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from html.parser import HTMLParser
@@ -57,12 +58,14 @@ from socialcron.platforms.base import (
     optional_str,
     require,
     require_str,
+    token_error,
 )
 from socialcron.platforms.http import Answer, Http, Session
 from socialcron.platforms.text import field, graphemes, links, with_link
 
 _POST = "app.bsky.feed.post"
-_PAGE_BYTES = 1_000_000  # of a linked page; what describes it stands at its beginning
+_PAGE_BYTES = 4_000_000  # of a linked page
+_PAGE_SECONDS = 15.0  # for it, and again for its picture: a card is not worth a late post
 _TITLE_CHARACTERS, _DESCRIPTION_CHARACTERS = 300, 1000  # no limit is documented; apps show far less
 
 
@@ -95,9 +98,10 @@ class Bluesky:
             "language": "up to three BCP 47 codes of the posts, as in en,de",
         },
         reconcile="client_id",
-        # "unreferenced blobs are dropped after a while ('minutes')", so they are not kept for long.
+        # Blobs without a record are dropped after minutes. Shorter than the first backoff, so that a post that was
+        # refused for a forgotten blob uploads it again at its next try.
         # https://github.com/bluesky-social/atproto/blob/main/lexicons/com/atproto/repo/uploadBlob.json
-        handle_ttl_seconds=300,
+        handle_ttl_seconds=100,
         honest_limits="A post's time on Bluesky is the one it was due at, also if it went out later.",
     )
 
@@ -388,7 +392,7 @@ def _card(link: str, session: Session) -> dict[str, Any]:
 
     card: dict[str, Any] = {"uri": link, "title": link, "description": ""}
     try:
-        page = fetch_public(link, max_bytes=_PAGE_BYTES)
+        page = fetch_public(link, max_bytes=_PAGE_BYTES, seconds=_PAGE_SECONDS)
     except PlatformError:
         return card
     try:
@@ -401,9 +405,11 @@ def _card(link: str, session: Session) -> dict[str, Any]:
         return card
     try:
         image = fetch_public(
-            urljoin(page.final_url, about["image"]), max_bytes=int(Bluesky.declaration.limit("thumb_bytes"))
+            urljoin(page.final_url, about["image"]),
+            max_bytes=int(Bluesky.declaration.limit("thumb_bytes")),
+            seconds=_PAGE_SECONDS,
         )
-    except PlatformError:
+    except (PlatformError, ValueError):  # urljoin raises the latter for "http://["
         return card
     try:
         if image.mime_type.startswith("image/"):
@@ -427,14 +433,17 @@ class _About(HTMLParser):
     def read(cls, path: Path) -> dict[str, str]:
         """Non-empty values of title, description and image; what a page does not say is missing."""
         parser = cls()
-        parser.feed(path.read_text(encoding="utf-8", errors="replace"))
-        parser.close()
+        with suppress(AssertionError):  # how HTMLParser says that it cannot read on: <![anything[
+            parser.feed(path.read_text(encoding="utf-8", errors="replace"))
+            parser.close()
         said = {
             "title": parser.found.get("og:title") or "".join(parser.title),
             "description": parser.found.get("og:description") or parser.found.get("description", ""),
             "image": parser.found.get("og:image", ""),
         }
-        return {name: " ".join(value.split()) for name, value in said.items() if value.strip()}
+        # JSON in PostgreSQL holds no NUL.
+        said = {name: " ".join(value.replace("\0", " ").split()) for name, value in said.items()}
+        return {name: value for name, value in said.items() if value}
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
@@ -461,7 +470,7 @@ def _server(account: Account, credentials: Mapping[str, Any]) -> str:
     chosen = (
         account.settings.get("base_url") or credentials.get("pds") or Bluesky.declaration.default_base_url
     )
-    url = str(chosen).rstrip("/")
+    url = str(chosen)
     if not url.startswith(("https://", "http://")):
         raise PlatformFailure(f"{account}: base_url must be an https address, not {url!r}", retryable=False)
     return url
@@ -500,8 +509,10 @@ def _renew(account: Account, credentials: Mapping[str, Any], http: Http) -> Mapp
     session = _session(account, http, _server(account, credentials), str(token))
     try:
         body = session.upload("POST", "/xrpc/com.atproto.server.refreshSession", seconds=12.0).json
-    except (AuthExpired, Rejected):
-        return None
+    except PlatformError as exc:
+        if isinstance(error := token_error(exc), AuthExpired):
+            return None
+        raise error from exc
     require_str(body, "accessJwt", session.where)  # an answer that makes no sense is no refusal
     renewed: Mapping[str, Any] = body
     return renewed
@@ -517,8 +528,11 @@ def _log_in(account: Account, credentials: Mapping[str, Any], http: Http) -> Any
     try:
         path = "/xrpc/com.atproto.server.createSession"
         return _session(account, http, server, None).upload("POST", path, json=login, seconds=15.0).json
-    except (AuthExpired, Rejected) as exc:
-        raise AuthExpired(exc.message, hint=hint, http_status=exc.http_status) from exc
+    except PlatformError as exc:
+        error = token_error(exc)
+        if isinstance(error, AuthExpired):
+            error.hint = hint
+        raise error from exc
 
 
 def _pds(body: Any) -> str | None:

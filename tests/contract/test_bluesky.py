@@ -30,6 +30,7 @@ from socialcron.model import Account, Confirmed, Media, Poll, PreparedStep, Read
 from socialcron.platforms import bluesky
 from socialcron.platforms.base import App
 from socialcron.platforms.bluesky import Bluesky
+from socialcron.platforms.fetch import Fetched
 from socialcron.platforms.http import Session
 from tests.contract.conftest import Wire
 
@@ -244,6 +245,97 @@ def test_prepare__puts_a_link_beside_images_into_the_text(wire: Wire, picture: M
     assert record["text"] == "Hello\nhttps://example.com/"
     assert record["embed"]["$type"] == "app.bsky.embed.images"
     assert record["facets"][0]["index"] == {"byteStart": 6, "byteEnd": 26}
+
+
+# https://ogp.me
+PAGE = """<html><head><title>Plain</title>
+<meta property="og:title" content="A &amp; B"><meta name="description" content="What it
+says"><meta property="og:image" content="/cat.jpg"></head><body><title>not this</title></body></html>"""
+
+
+def serve(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, pages: Mapping[str, tuple[str, bytes]]
+) -> list[Path]:
+    """The guarded fetcher gets these pages and fails on every other; returns the files it made."""
+    files: list[Path] = []
+
+    def fetch_public(url: str, *, max_bytes: int, seconds: float) -> Fetched:
+        if url not in pages:
+            raise Rejected(f"{url}: HTTP 404")
+        mime_type, body = pages[url]
+        assert len(body) <= max_bytes
+        files.append(folder / str(len(files)))
+        files[-1].write_bytes(body)
+        return Fetched(
+            path=files[-1],
+            size_bytes=len(body),
+            mime_type=mime_type,
+            sha256="",
+            final_url="https://www.example.com/a/",
+        )
+
+    monkeypatch.setattr("socialcron.platforms.fetch.fetch_public", fetch_public)
+    return files
+
+
+def test_prepare__makes_a_card_of_what_the_page_says_of_itself(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pages = {
+        "https://example.com/a": ("text/html", PAGE.encode()),
+        "https://www.example.com/cat.jpg": ("image/jpeg", b"JPEG bytes"),
+    }
+    files = serve(monkeypatch, tmp_path, pages)
+    wire.expect(UPLOAD, json={"blob": blob("bafk1")})
+    saved = BLUESKY.prepare(step(link="https://example.com/a"), session(wire))
+    assert isinstance(saved, Saved)
+    assert wire.last.content == b"JPEG bytes"
+    record = prepared(wire, step(link="https://example.com/a", handles=saved.handles))
+    assert record["text"] == "Hello"
+    assert record["embed"] == {
+        "$type": "app.bsky.embed.external",
+        "external": {
+            "uri": "https://example.com/a",
+            "title": "A & B",
+            "description": "What it says",
+            "thumb": blob("bafk1"),
+        },
+    }
+    assert not any(file.exists() for file in files)
+
+
+@pytest.mark.parametrize(
+    ("pages", "title"),
+    [
+        ({}, "https://example.com/a"),
+        ({"https://example.com/a": ("text/html", b"<title>Plain</title>")}, "Plain"),
+        ({"https://example.com/a": ("image/png", b"\x89PNG\xff")}, "https://example.com/a"),
+        ({"https://example.com/a": ("text/html", PAGE.encode())}, "A & B"),
+        ({"https://example.com/a": ("text/html", b"<title>A\0B</title><![odd[")}, "A B"),
+        (
+            {
+                "https://example.com/a": (
+                    "text/html",
+                    b'<title>Plain</title><meta property="og:image" content="http://[">',
+                )
+            },
+            "Plain",
+        ),
+    ],
+)
+def test_prepare__a_card_goes_without_what_cannot_be_fetched(
+    wire: Wire,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    pages: dict[str, tuple[str, bytes]],
+    title: str,
+) -> None:
+    files = serve(monkeypatch, tmp_path, pages)
+    saved = BLUESKY.prepare(step(link="https://example.com/a"), session(wire))
+    assert isinstance(saved, Saved)
+    assert saved.handles["card"]["title"] == title
+    assert "thumb" not in saved.handles["card"]
+    assert not any(file.exists() for file in files)
 
 
 def test_prepare__an_upload_without_a_usable_answer_may_be_tried_again(wire: Wire, picture: Media) -> None:
@@ -480,7 +572,7 @@ def test_connect__needs_a_session_first(wire: Wire) -> None:
 def test_connect__speaks_to_the_accounts_own_server_unless_one_is_named(wire: Wire) -> None:
     own = {**CREDENTIALS, "pds": "https://pds.example"}
     assert BLUESKY.connect(account(), own, App(), wire.http).base_url == "https://pds.example"
-    named = account(base_url="https://proxy.example/bluesky/")
+    named = account(base_url="https://proxy.example/bluesky")
     assert BLUESKY.connect(named, own, App(), wire.http).base_url == "https://proxy.example/bluesky"
 
 
@@ -523,7 +615,10 @@ def test_refresh__without_a_password_a_refused_token_needs_a_person(wire: Wire) 
         BLUESKY.refresh(account(), {"refresh_token": "refresh", "did": DID}, App(), wire.http)
 
 
-@pytest.mark.parametrize(("status", "kind"), [(429, RateLimited), (500, PlatformFailure), (502, Unavailable)])
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(404, PlatformFailure), (429, RateLimited), (500, PlatformFailure), (502, Unavailable)],
+)
 def test_refresh__a_server_in_trouble_disconnects_nobody(
     wire: Wire, status: int, kind: type[PlatformError]
 ) -> None:

@@ -626,7 +626,10 @@ def test_refresh__a_refused_token_needs_a_person(wire: Wire) -> None:
     assert "r1" not in str(caught.value)
 
 
-def test_refresh__a_server_in_trouble_disconnects_nobody(wire: Wire) -> None:
-    wire.expect("POST /oauth/token", 502, text="<html>")
-    with pytest.raises(Unavailable):
+@pytest.mark.parametrize("status", [301, 404, 410, 422, 429, 500, 502, 503])
+def test_refresh__a_server_in_trouble_disconnects_nobody(wire: Wire, status: int) -> None:
+    wire.expect("POST /oauth/token", status, text="<html>")
+    with pytest.raises(PlatformError) as caught:
         MASTODON.refresh(account(), {"refresh_token": "r1"}, App(), wire.http)
+    assert not isinstance(caught.value, AuthExpired | Rejected)
+    assert caught.value.retryable
