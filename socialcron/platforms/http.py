@@ -1,4 +1,4 @@
-"""The only importer of the HTTP library: deadlines, size caps, error mapping, and the one way to make something visible.
+"""The only importer of the HTTP library: deadlines, size caps, error mapping, the one way to make something visible.
 
 Three verbs, because what may follow a failure differs:
 
@@ -14,6 +14,8 @@ gives each operation only what is left of the request's total deadline, which th
 from __future__ import annotations
 
 import json as jsonlib
+import math
+import re
 import socket
 import ssl
 import threading
@@ -28,7 +30,7 @@ from typing import Any, Literal
 import httpcore
 import httpx
 
-from socialcron.errors import OutcomeUnknown, PlatformError, PlatformFailure, Unavailable
+from socialcron.errors import AuthExpired, OutcomeUnknown, PlatformError, PlatformFailure, Unavailable
 from socialcron.model import LimitSeen
 from socialcron.platforms.base import App
 
@@ -37,6 +39,7 @@ REFUSALS = frozenset({400, 401, 403, 404, 410, 413, 415, 422, 429})
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 READ_SECONDS = 30.0
 UPLOAD_SECONDS = 300.0
+_UNSENDABLE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f-\xff]|^\s|\s$")  # in a header's value
 IDLE_SECONDS = 5.0  # a connection idle for longer may be half closed; a write on it could vanish
 USER_AGENT = "socialcron (+https://pypi.org/project/socialcron/)"
 
@@ -104,7 +107,11 @@ class _DeadlineBackend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         left = max(_exchange.deadline - now_seconds(), 0.001)
         stream = self._backend.connect_tcp(
-            host, port, min(timeout or left, left), local_address, [*(socket_options or ()), *_user_timeout(left)]
+            host,
+            port,
+            min(timeout or left, left),
+            local_address,
+            [*(socket_options or ()), *_user_timeout(left)],
         )
         return _DeadlineStream(stream)
 
@@ -123,7 +130,8 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes
     broken: str | None = None
-    method: str = ""  # of the request answered, so that `limits` and `explain` can tell endpoint families apart
+    # Of the request answered, so that `limits` and `explain` can tell endpoint families apart.
+    method: str = ""
     path: str = ""
 
     @property
@@ -145,7 +153,8 @@ class Answer:
         if not value:
             return None
         try:
-            return max(float(value), 0.0)
+            seconds = float(value)
+            return max(seconds, 0.0) if math.isfinite(seconds) else None
         except ValueError:
             pass
         try:
@@ -186,7 +195,12 @@ class Http:
             left = deadline - now_seconds()
             if left <= 0:
                 raise httpx.ConnectTimeout("the deadline was over before the request could start")
-            request.extensions["timeout"] = {"connect": min(left, 20.0), "read": left, "write": left, "pool": left}
+            request.extensions["timeout"] = {
+                "connect": min(left, 20.0),
+                "read": left,
+                "write": left,
+                "pool": left,
+            }
             response = self._client.send(request, stream=True)
             try:
                 return _read(response)
@@ -257,7 +271,13 @@ class Session:
         return retrying(self._invisible, method, path, deadline, frozenset(accept), parts)
 
     def upload(
-        self, method: str, path: str, *, accept: Iterable[int] = (), seconds: float = UPLOAD_SECONDS, **parts: Any
+        self,
+        method: str,
+        path: str,
+        *,
+        accept: Iterable[int] = (),
+        seconds: float = UPLOAD_SECONDS,
+        **parts: Any,
     ) -> Answer:
         """Change something nobody can see. Never repeated here; network trouble is Unavailable."""
         return self._invisible(method, path, now_seconds() + seconds, frozenset(accept), parts)
@@ -276,7 +296,10 @@ class Session:
         try:
             answer = self.http.exchange(request, deadline)
         except httpx.HTTPError as exc:
-            if isinstance(exc, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout) and not _exchange.started:
+            if (
+                isinstance(exc, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+                and not _exchange.started
+            ):
                 self.visible = "unsent"
                 raise Unavailable(f"{self.where}: could not be reached ({_why(exc)})") from exc
             raise OutcomeUnknown(f"{self.where}: no answer to the request ({_why(exc)})") from exc
@@ -289,7 +312,9 @@ class Session:
                 f"{self.where}: HTTP {answer.status} does not say what happened", http_status=answer.status
             )
         if answer.broken:
-            raise OutcomeUnknown(f"{self.where}: HTTP {answer.status}, but {answer.broken}", http_status=answer.status)
+            raise OutcomeUnknown(
+                f"{self.where}: HTTP {answer.status}, but {answer.broken}", http_status=answer.status
+            )
         return answer
 
     def _invisible(
@@ -311,8 +336,21 @@ class Session:
         try:
             request = self.http.build(method, url, **parts)
         except (httpx.InvalidURL, ValueError) as exc:
-            raise PlatformFailure(f"{self.where}: base_url is not a usable URL ({exc})", retryable=False) from exc
-        self.authorize(request)
+            raise PlatformFailure(
+                f"{self.where}: base_url is not a usable URL ({exc})", retryable=False
+            ) from exc
+        if request.url.scheme not in ("https", "http") or not request.url.host:
+            raise PlatformFailure(f"{self.where}: base_url is not a usable URL", retryable=False)
+        try:
+            self.authorize(request)
+            sendable = not any(_UNSENDABLE.search(value) for _, value in request.headers.raw)
+        except UnicodeEncodeError:
+            sendable = False
+        if not sendable:  # checked here because the library's own error would quote the token
+            raise AuthExpired(
+                f"{self.where}: the credentials hold a character that no request can carry",
+                hint="Is there a line break at the end of the token? Store it again without.",
+            ) from None
         return request
 
 
