@@ -56,6 +56,7 @@ from socialcron.platforms.base import (
     optional_str,
     require,
     require_str,
+    token_error,
 )
 from socialcron.platforms.http import Answer, Http, Session
 from socialcron.platforms.text import field, with_link
@@ -460,11 +461,10 @@ def _explain(answer: Answer, where: str) -> PlatformError:
 
 def _explain_token(answer: Answer, where: str) -> PlatformError:
     """The token endpoint says 400 for a spent or revoked token, invalid_request as well as invalid_grant."""
-    if answer.status not in (400, 401, 403):
-        return _explain(answer, where)
-    said, _ = _said(answer.json)
-    text = f"{where}: HTTP {answer.status}{': ' + said if said else ''}"
-    return AuthExpired(text, http_status=answer.status, hint="Connect the account again.")
+    error = token_error(_explain(answer, where))
+    if isinstance(error, AuthExpired):
+        error.hint = "Connect the account again."
+    return error
 
 
 _CAPPED = re.compile(r"usage[- ]?cap|spend[- ]?cap")
