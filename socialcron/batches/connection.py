@@ -131,7 +131,7 @@ class Connection:
         account, credentials, http = self.account, self._credentials, self._desk.http
         try:
             fresh: Tokens = yield Call(partial(self.adapter.refresh, account, credentials, app, http))
-            if not fresh.credentials:
+            if not fresh.credentials.get("access_token"):
                 raise AuthExpired(f"{account}: the platform returned no tokens")
         except PlatformError as exc:
             disconnected = tokens.end_refresh(

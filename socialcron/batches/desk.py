@@ -16,7 +16,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exp
 
 from socialcron import log
 from socialcron.batches.connection import Connection
-from socialcron.errors import ConfigError, Conflict, DatabaseUnavailable
+from socialcron.errors import ConfigError, Conflict, DatabaseUnavailable, UsageError
 from socialcron.platforms.http import Http, now_seconds
 from socialcron.settings import Settings
 from socialcron.store import posts
@@ -69,6 +69,8 @@ class Desk:
                 self.connections[row.id] = Connection(self, row)
             except ConfigError as exc:
                 self.key_error = self.key_error or exc
+            except UsageError as exc:
+                log.event("unknown_platform", level=log.ERROR, account_id=row.id, error=str(exc))
 
     def set_clock(self, database_now: datetime) -> None:
         self._clock = (database_now, now_seconds())
@@ -79,11 +81,14 @@ class Desk:
         return database_now + timedelta(seconds=now_seconds() - then)
 
     def put_back(self, post: ClaimedPost) -> None:
-        """Give a claimed post back untouched."""
+        """Give a claimed post back untouched: this host cannot speak for its account, another one may."""
+        error = "this host cannot use the account: its key or its platform is unknown here; see the log"
         if post.status == "unconfirmed":
-            posts.postpone_look(self.db, self.token, post.id, 0, look_in_seconds=60.0)
+            posts.postpone_look(self.db, self.token, post.id, 0, look_in_seconds=60.0, error=error)
         else:
-            posts.return_post(self.db, self.token, post.id, give_back=True)
+            posts.return_post(
+                self.db, self.token, post.id, give_back=True, retry_in_seconds=60.0, error=error
+            )
 
     def close(self) -> None:
         with suppress(DatabaseUnavailable):

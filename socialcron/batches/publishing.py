@@ -31,6 +31,7 @@ from socialcron.errors import (
     PlatformFailure,
     RateLimited,
     Rejected,
+    SocialcronError,
     Unavailable,
 )
 from socialcron.model import Confirmed, PreparedStep, Ready, Saved, Step, Wait
@@ -144,6 +145,12 @@ class PublishJob:
             return self._decide(step.number, exc)
         except Postponed as exc:
             return self._release(exc.reason, retry_in_seconds=exc.retry_in_seconds)
+        except (SocialcronError, GeneratorExit):
+            raise
+        except Exception as exc:
+            failure = self._bug(exc)
+            self._end_attempt(attempt_id, failure)
+            return self._decide(step.number, failure)
         if step.number == 0 and self.due > now_seconds():
             yield Until(self.due)
         return (yield from self._send(step, prepared, attempt_id, last=last))
@@ -344,6 +351,11 @@ class PublishJob:
     def _lost(self) -> str:
         log.event("claim_lost", level=log.WARNING, post_id=self._post.id)
         return RELEASED
+
+    def _bug(self, exc: Exception) -> PlatformFailure:
+        """A mistake of ours on the way to a request. Nothing was sent; it is tried again as other trouble is."""
+        log.event("bug", level=log.ERROR, exc_info=exc, post_id=self._post.id)
+        return PlatformFailure(f"a bug in socialcron ({type(exc).__name__}); see the log", retryable=True)
 
     def _end_attempt(self, attempt_id: int, exc: PlatformError) -> None:
         posts.end_attempt(

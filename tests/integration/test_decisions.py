@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from socialcron.store.secrets import KeyRing
 from tests.conftest import Cli
 from tests.world import World
 
@@ -186,3 +189,51 @@ def test_wrong_key__exits_78_naming_the_account_and_loses_nothing(
     row = world.row(locked)
     assert (row["status"], row["attempt"]) == ("scheduled", 0)
     assert world.row(free)["status"] == "posted"
+
+
+ODD_SETTINGS: list[dict[str, Any]] = [
+    {"base_url": None},
+    {"base_url": 5},
+    {"base_url": "not a url"},
+    {"base_url": "http://[broken"},
+    {"visibility": 5, "language": [], "max_characters": "many", "sensitive": "x", "spoiler_text": 1},
+]
+ODD_CREDENTIALS: list[dict[str, Any]] = [
+    {},
+    {"access_token": None},
+    {"access_token": 5},
+    {"access_token": "a\nb"},
+]
+
+
+@pytest.mark.parametrize("platform", ["mastodon", "bluesky", "x"])
+@pytest.mark.parametrize("odd", [*ODD_SETTINGS, *ODD_CREDENTIALS], ids=str)
+def test_a_hand_edited_account__gives_its_post_a_reason_and_stops_nobody(
+    world: World, cli: Cli, platform: str, odd: dict[str, Any]
+) -> None:
+    account = world.account(platform, settings=odd if odd in ODD_SETTINGS else None)
+    if odd in ODD_CREDENTIALS:
+        sealed = KeyRing(world.settings.secret_key).encrypt(odd)
+        world.run("UPDATE socialcron.accounts SET credentials = %s", sealed)
+    post, sound = world.post(account), world.post(world.account("stub"))
+
+    ran = cli("post-due", "--json")
+
+    assert ran.exit_code == 0, ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert world.row(sound)["status"] == "posted"
+    row = world.row(post)
+    assert row["status"] == "posted" or (row["status"] in ("failed", "scheduled") and row["last_error"]), row
+
+
+def test_an_unknown_platform__is_left_to_a_host_that_knows_it(world: World, cli: Cli) -> None:
+    account = world.account("stub")
+    world.run("UPDATE socialcron.accounts SET platform = 'from_the_future'")
+    post = world.post(account)
+
+    ran = cli("post-due", "--json")
+
+    assert (ran.exit_code, ran.data["released"]) == (0, 1)
+    row = world.row(post)
+    assert (row["status"], row["attempt"]) == ("scheduled", 0)
+    assert "platform is unknown here" in row["last_error"]
