@@ -69,6 +69,16 @@ def parse_when(text: str, *, zone: Callable[[], tzinfo | None], now: datetime) -
         raise BadInput(f"{text!r} is no time", hint=_FORMS) from exc
 
 
+def parse_span(text: str) -> timedelta:
+    """A length of time: 90s, 15m, 48h, 7d. Raises UsageError."""
+    try:
+        if span := _RELATIVE.fullmatch(f"+{text.strip()}"):
+            return timedelta(**{_UNITS[span[2]]: int(span[1])})
+    except OverflowError:
+        pass
+    raise UsageError(f"{text!r} is no length of time", hint="Write 90m, 48h or 7d.")
+
+
 def is_past(at: datetime | None, now: datetime) -> bool:
     return at is not None and at < now - timedelta(seconds=PAST_SECONDS)
 

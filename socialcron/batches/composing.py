@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from socialcron.batches.media import is_remote
+from socialcron.batches.validation import find_problems, text_problem
+from socialcron.content import Content, steps_for
 from socialcron.errors import BadInput, UsageError
 from socialcron.platforms import registry
+from socialcron.settings import Settings
+from socialcron.store.steering import ContentUser
 
 
 def media_rows(sources: Sequence[str], alts: Sequence[str], root: Path | None) -> list[dict[str, str]]:
@@ -51,7 +57,7 @@ def poll_row(options: Sequence[str], hours: int) -> dict[str, Any] | None:
 
 
 def variant_rows(pairs: Sequence[str], variants: Mapping[str, Any]) -> dict[str, Any]:
-    """`variants` with the texts of `PLATFORM=TEXT` pairs put in. Raises UsageError for an unknown platform."""
+    """`variants` with the texts of `PLATFORM=TEXT` pairs put in; `PLATFORM=` takes one away. Raises UsageError."""
     made = dict(variants)
     for pair in pairs:
         platform, found, text = pair.partition("=")
@@ -60,5 +66,99 @@ def variant_rows(pairs: Sequence[str], variants: Mapping[str, Any]) -> dict[str,
                 f"--text-for {pair!r} is not PLATFORM=TEXT", hint="As in --text-for x='Shorter.'"
             )
         registry.declaration(platform)
-        made[platform] = {**made.get(platform, {}), "text": text}
-    return made
+        before = made.get(platform)
+        variant = {**(before if isinstance(before, Mapping) else {}), "text": text}
+        if not text:
+            del variant["text"]
+        made[platform] = variant
+    return {platform: variant for platform, variant in made.items() if variant}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """What `posts edit` was asked to change; None leaves a field as it is, an empty value clears it."""
+
+    text: str | None
+    media: Sequence[str] | None
+    alt: Sequence[str]
+    link: str | None
+    thread: Sequence[str] | None
+    first_comment: str | None
+    poll: Sequence[str] | None
+    poll_hours: int
+    text_for: Sequence[str]
+    media_root: Path | None
+
+    @property
+    def is_empty(self) -> bool:
+        given = (self.text, self.media, self.link, self.thread, self.first_comment, self.poll)
+        return not (self.alt or self.text_for or any(value is not None for value in given))
+
+    def apply(self, old: Content) -> Content:
+        """Raises BadInput or UsageError."""
+        if self.alt and not self.media:
+            raise BadInput("--alt without --media", hint="Give the media again, each with its alt text.")
+        changes: dict[str, Any] = {}
+        if self.text is not None:
+            changes["text"] = self.text
+        if self.media is not None:
+            changes["media"] = media_rows(self.media, self.alt, self.media_root)
+        if self.link is not None:
+            changes["link"] = self.link or None
+        if self.thread is not None:
+            changes["thread"] = [{"text": part} for part in self.thread]
+        if self.first_comment is not None:
+            changes["first_comment"] = self.first_comment or None
+        if self.poll is not None:
+            changes["poll"] = poll_row(self.poll, self.poll_hours)
+        if self.text_for:
+            variants = old.variants if isinstance(old.variants, Mapping) else {}
+            changes["variants"] = variant_rows(self.text_for, variants)
+        return replace(old, **changes)
+
+
+def checker(settings: Settings) -> Callable[[Content, Sequence[ContentUser]], None]:
+    """A check for `edit_post`: BadInput naming every problem of every post that would say it."""
+
+    def check(content: Content, users: Sequence[ContentUser]) -> None:
+        problems = [
+            f"post {user.id} on {user.platform} {user.handle!r}: {problem}"
+            for user in users
+            for problem in find_problems(
+                content, platform=user.platform, settings=user.settings, media_root=settings.media_root
+            )
+        ]
+        if problems:
+            raise bad_posts(problems)
+
+    return check
+
+
+def bad_posts(problems: list[str]) -> BadInput:
+    return BadInput(
+        problems[0] if len(problems) == 1 else f"{len(problems)} problems; nothing was stored",
+        problems=problems if len(problems) > 1 else [],
+        hint="`socialcron platforms show NAME` lists a platform's limits.",
+    )
+
+
+def step_count(content: Content, platform: str) -> int:
+    """How many visible writes the post is; 1 for a content that cannot be read any more."""
+    try:
+        return len(steps_for(content, platform))
+    except BadInput:
+        return 1
+
+
+def remote_id_of(url: str) -> str:
+    """The platform's id in a post's address: the last part of its path. Raises BadInput."""
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError:
+        parts = urlsplit("")
+    remote_id = parts.path.rstrip("/").rpartition("/")[2]
+    if parts.scheme not in ("http", "https") or not parts.hostname or not remote_id or text_problem(url):
+        raise BadInput(
+            f"{url!r} is not the address of a post", hint="As in https://mastodon.social/@me/1234567."
+        )
+    return remote_id

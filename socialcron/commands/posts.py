@@ -18,6 +18,7 @@ from socialcron.commands.common import (
     group_app,
 )
 from socialcron.commands.display import (
+    MAX_ID,
     IdArgument,
     clean,
     display_zone,
@@ -27,8 +28,9 @@ from socialcron.commands.display import (
     table,
 )
 from socialcron.errors import BadInput, UsageError
+from socialcron.exitcodes import ExitCode
 from socialcron.platforms import registry
-from socialcron.whens import When, parse_when, zone_named
+from socialcron.whens import When, is_past, parse_span, parse_when, zone_named
 
 if TYPE_CHECKING:
     from socialcron.store.inspection import PostDetail
@@ -38,6 +40,8 @@ app = group_app("Write, inspect, approve, retry and settle posts.")
 
 STATUSES = ("scheduled", "processing", "posted", "failed", "unconfirmed", "missed", "cancelled")
 
+IdsArgument = Annotated[list[int], typer.Argument(metavar="ID...", min=1, max=MAX_ID)]
+OptionalIdsArgument = Annotated[list[int] | None, typer.Argument(metavar="[ID]...", min=1, max=MAX_ID)]
 TextOption = Annotated[str | None, typer.Option("--text", help="What the post says.")]
 MediaOption = Annotated[
     list[str] | None,
@@ -120,7 +124,7 @@ def add_command(
     first; one that they skip is refused. +10m is another time on each call, so it does not go with --key.
     """
     with command_context("posts add", json=json, env_file=env_file) as ctx:
-        from socialcron.batches.composing import media_rows, poll_row, variant_rows
+        from socialcron.batches.composing import bad_posts, media_rows, poll_row, variant_rows
         from socialcron.batches.scheduling import schedule
         from socialcron.content import Content
         from socialcron.store.scheduling import Draft, database_clock
@@ -148,7 +152,7 @@ def add_command(
         )
         plan = schedule(ctx.database, [draft_post], accounts=accounts, settings=ctx.settings, now=now)
         if problems := plan.problems():
-            raise bad_post(problems)
+            raise bad_posts(problems)
         posts = [
             {
                 "id": post.id,
@@ -280,7 +284,308 @@ def show_command(post_id: IdArgument, json: JsonOption = False, env_file: EnvFil
         )
 
 
+@app.command("explain", epilog=example("socialcron posts explain 42"))
+def explain_command(post_id: IdArgument, json: JsonOption = False, env_file: EnvFileOption = None) -> None:
+    """Say why a post is not out: exactly one reason, and what to do about it."""
+    with command_context("posts explain", json=json, env_file=env_file) as ctx:
+        from socialcron.batches.explaining import explain, rules_of
+        from socialcron.store.inspection import explain_post
+
+        post = explain_post(ctx.database, post_id)
+        if post is None:
+            raise no_post(post_id)
+        zone = display_zone(ctx.settings)
+        reason = explain(post, rules_of(ctx.settings), show=lambda value: moment(value, zone))
+        ctx.emit(
+            {
+                "id": post_id,
+                "status": post.status,
+                "reason": reason.code,
+                "message": reason.message,
+                "advice": reason.advice,
+                "until": reason.until,
+            },
+            text=f"post {post_id}, {post.status}: {clean(reason.message)}\n{clean(reason.advice)}",
+        )
+
+
+# --- steer -------------------------------------------------------------------------------------------------------
+
+
+@app.command("approve", epilog=example("socialcron posts approve 42 43"))
+def approve_command(post_ids: IdsArgument, json: JsonOption = False, env_file: EnvFileOption = None) -> None:
+    """Let drafts go out. Posts that say the same, on other accounts, are approved with them."""
+    with command_context("posts approve", json=json, env_file=env_file) as ctx:
+        from socialcron.store import steering
+
+        if missing := steering.find_missing_posts(ctx.database, post_ids):
+            raise no_post(missing[0])
+        approved = steering.approve_posts(ctx.database, post_ids)
+        named = ", ".join(map(str, post_ids))
+        ctx.emit(
+            {"ids": post_ids, "result": "done", "approved_contents": approved},
+            text=f"approved: {named}" if approved else f"already approved: {named}",
+        )
+
+
+@app.command(
+    "edit",
+    epilog=example(
+        "socialcron posts edit 42 --text 'Good evening!'", "socialcron posts edit 42 --no-media --link ''"
+    ),
+)
+def edit_command(
+    post_id: IdArgument,
+    text: TextOption = None,
+    media: MediaOption = None,
+    alt: AltOption = None,
+    no_media: Annotated[bool, typer.Option("--no-media", help="Take the media away.")] = False,
+    link: LinkOption = None,
+    thread: ThreadOption = None,
+    no_thread: Annotated[bool, typer.Option("--no-thread", help="Take the further posts away.")] = False,
+    first_comment: CommentOption = None,
+    poll: PollOption = None,
+    poll_hours: PollHoursOption = 24,
+    no_poll: Annotated[bool, typer.Option("--no-poll", help="Take the poll away.")] = False,
+    text_for: TextForOption = None,
+    json: JsonOption = False,
+    env_file: EnvFileOption = None,
+) -> None:
+    """Change what a post says, until it is being sent. An empty --text, --link or --first-comment takes it away.
+
+    Posts of the same `posts add` on other accounts change with it, except those that are out already. The result is
+    done, requested (a run has it, and takes it up again with the new content) or too_late.
+    """
+    with command_context("posts edit", json=json, env_file=env_file) as ctx:
+        from socialcron.batches.composing import Edit, checker
+        from socialcron.store.steering import edit_post
+
+        edit = Edit(
+            text=text,
+            media=[] if no_media else media,
+            alt=alt or [],
+            link=link,
+            thread=[] if no_thread else thread,
+            first_comment=first_comment,
+            poll=[] if no_poll else poll,
+            poll_hours=poll_hours,
+            text_for=text_for or [],
+            media_root=ctx.settings.media_root,
+        )
+        if edit.is_empty:
+            raise UsageError("nothing to change was given", hint="See `socialcron posts edit --help`.")
+        edited = edit_post(ctx.database, post_id, edit.apply, check=checker(ctx.settings))
+        if edited is None:
+            raise no_post(post_id)
+        others = [str(id) for id in edited.post_ids if id != post_id]
+        kept = [str(id) for id in edited.kept_ids if id != post_id]
+        ctx.emit(
+            {"id": post_id, "result": edited.result, "posts": edited.post_ids, "kept": edited.kept_ids},
+            text=_result_line(post_id, edited.result, "edited")
+            + (f"; so are {', '.join(others)}, which say the same" if others and edited.post_ids else "")
+            + (f"; {', '.join(kept)} are out and stay as they are" if kept and edited.post_ids else ""),
+        )
+
+
+@app.command("hold", epilog=example("socialcron posts hold 42"))
+def hold_command(post_id: IdArgument, json: JsonOption = False, env_file: EnvFileOption = None) -> None:
+    """Keep a post in the queue until `posts release`."""
+    with command_context("posts hold", json=json, env_file=env_file) as ctx:
+        from socialcron.store.steering import hold_post
+
+        _emit_result(ctx, post_id, hold_post(ctx.database, post_id), "held")
+
+
+@app.command("release", epilog=example("socialcron posts release 42"))
+def release_command(post_id: IdArgument, json: JsonOption = False, env_file: EnvFileOption = None) -> None:
+    """Let a held post go out at its time."""
+    with command_context("posts release", json=json, env_file=env_file) as ctx:
+        from socialcron.store.steering import release_post
+
+        was_held = release_post(ctx.database, post_id)
+        if was_held is None:
+            raise no_post(post_id)
+        ctx.emit(
+            {"id": post_id, "result": "done", "was_held": was_held},
+            text=f"post {post_id} released" if was_held else f"post {post_id} was not held",
+        )
+
+
+@app.command("cancel", epilog=example("socialcron posts cancel 42"))
+def cancel_command(post_id: IdArgument, json: JsonOption = False, env_file: EnvFileOption = None) -> None:
+    """Take a post out of the queue: done, requested (a run has it and will not send it), or too_late."""
+    with command_context("posts cancel", json=json, env_file=env_file) as ctx:
+        from socialcron.store.steering import cancel_post
+
+        _emit_result(ctx, post_id, cancel_post(ctx.database, post_id), "cancelled")
+
+
+@app.command(
+    "reschedule", epilog=example("socialcron posts reschedule 42 --at 2026-12-01T09:00 --tz Europe/Berlin")
+)
+def reschedule_command(
+    post_id: IdArgument,
+    at: Annotated[str, typer.Option("--at", metavar="WHEN", help="As for `posts add`.")],
+    tz: TzOption = None,
+    json: JsonOption = False,
+    env_file: EnvFileOption = None,
+) -> None:
+    """Give a post another time, also one that failed, was missed or cancelled: done, requested or too_late."""
+    with command_context("posts reschedule", json=json, env_file=env_file) as ctx:
+        from socialcron.store.scheduling import database_clock
+        from socialcron.store.steering import reschedule_post
+
+        now = database_clock(ctx.database)
+        when = read_when(ctx, at, tz, now)
+        if is_past(when.at, now):
+            raise BadInput(f"{at!r} has passed", hint="To publish at once: --at now.")
+        changed = reschedule_post(ctx.database, post_id, when.at)
+        if changed is None:
+            raise no_post(post_id)
+        result, due_at = changed
+        line = _result_line(post_id, result, f"rescheduled to {moment(due_at, display_zone(ctx.settings))}")
+        ctx.emit(
+            {"id": post_id, "result": result, "due_at": due_at, "notes": [when.note] if when.note else []},
+            text=f"{line}\nNote: {when.note}" if when.note else line,
+        )
+
+
+@app.command("retry", epilog=example("socialcron posts retry 42", "socialcron posts retry 42 --force"))
+def retry_command(
+    post_id: IdArgument,
+    force: Annotated[
+        bool, typer.Option("--force", help="Send it although another post says the same.")
+    ] = False,
+    json: JsonOption = False,
+    env_file: EnvFileOption = None,
+) -> None:
+    """Try again: a post that failed, was missed or cancelled, stopped in the middle, or waits for its next try.
+
+    What is out is not sent again. A post whose outcome is unknown is never retried: see `posts resolve`.
+    """
+    with command_context("posts retry", json=json, env_file=env_file) as ctx:
+        from socialcron.store.steering import retry_post
+
+        before = retry_post(ctx.database, post_id, force=force)
+        if before is None:
+            raise no_post(post_id)
+        ctx.emit(
+            {"id": post_id, "result": "done", "status": "scheduled", "was": before},
+            text=f"post {post_id} was {before} and is in the queue again",
+        )
+
+
+@app.command(
+    "resolve",
+    epilog=example(
+        "socialcron posts resolve 42 --posted https://mastodon.social/@me/1234567",
+        "socialcron posts resolve 42 --retry   # it is not there: send it again",
+    ),
+)
+def resolve_command(
+    post_id: IdArgument,
+    posted: Annotated[
+        str | None, typer.Option("--posted", metavar="URL", help="It is out; this is its address.")
+    ] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="It is not out, and shall not be.")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="It is not out; send it again.")] = False,
+    json: JsonOption = False,
+    env_file: EnvFileOption = None,
+) -> None:
+    """Say what you saw on the platform of a post whose outcome is unknown.
+
+    --retry on a post that is out after all makes a second one: look first.
+    """
+    with command_context("posts resolve", json=json, env_file=env_file) as ctx:
+        from socialcron.batches.composing import remote_id_of, step_count
+        from socialcron.store.steering import resolve_post
+
+        if (posted is not None) + failed + retry != 1:
+            raise UsageError(
+                "say one of --posted URL, --failed and --retry", hint="Look at the account first."
+            )
+        post = read_post(ctx, post_id)
+        status = resolve_post(
+            ctx.database,
+            post_id,
+            outcome="posted" if posted is not None else "failed" if failed else "retry",
+            step_count=step_count(post.content(), post.platform),
+            url=posted,
+            remote_id=None if posted is None else remote_id_of(posted),
+        )
+        ctx.emit({"id": post_id, "result": "done", "status": status}, text=f"post {post_id} is {status} now")
+
+
+@app.command(
+    "validate",
+    epilog=example("socialcron posts validate 42 43", "socialcron posts validate --upcoming 48h --strict"),
+)
+def validate_command(
+    post_ids: OptionalIdsArgument = None,
+    upcoming: Annotated[
+        str | None,
+        typer.Option("--upcoming", metavar="SPAN", help="Waiting posts due within this: 90m, 48h, 7d."),
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if there are problems.")] = False,
+    json: JsonOption = False,
+    env_file: EnvFileOption = None,
+) -> None:
+    """Check posts against their platforms' limits, before their time comes. [default: --upcoming 48h]"""
+    with command_context("posts validate", json=json, env_file=env_file, replica=True) as ctx:
+        from socialcron.batches.validation import find_problems
+        from socialcron.store.steering import find_missing_posts, posts_to_validate
+
+        if post_ids and upcoming is not None:
+            raise UsageError("name posts or --upcoming, not both")
+        if post_ids and (missing := find_missing_posts(ctx.database, post_ids)):
+            raise no_post(missing[0])
+        span = parse_span(upcoming or "48h")
+        rows = posts_to_validate(
+            ctx.database, post_ids=post_ids or None, upcoming_seconds=span.total_seconds()
+        )
+        problems = [
+            {
+                "id": row.id,
+                "account_id": row.account_id,
+                "platform": row.platform,
+                "handle": row.handle,
+                "field": problem.field,
+                "message": problem.message,
+            }
+            for row in rows
+            for problem in find_problems(
+                row.content(),
+                platform=row.platform,
+                settings=row.settings,
+                media_root=ctx.settings.media_root,
+            )
+        ]
+        lines = [
+            f"post {found['id']} on {found['platform']} {clean(found['handle'])}: "
+            f"{clean(found['field'])}: {clean(found['message'])}"
+            for found in problems
+        ]
+        summary = f"{len(rows)} posts checked, {len(problems)} problems"
+        ctx.emit({"checked": len(rows), "problems": problems}, text="\n".join([*lines, summary]))
+        if strict and problems:
+            raise typer.Exit(ExitCode.ITEM_FAILED)
+
+
 # --- shared by the commands --------------------------------------------------------------------------------------
+
+
+def _emit_result(ctx: CommandContext, post_id: int, result: str | None, word: str) -> None:
+    if result is None:
+        raise no_post(post_id)
+    ctx.emit({"id": post_id, "result": result}, text=_result_line(post_id, result, word))
+
+
+def _result_line(post_id: int, result: str, word: str) -> str:
+    return {
+        "done": f"post {post_id} {word}",
+        "requested": f"post {post_id}: requested; a run holds it and obeys before it sends",
+        "too_late": f"too late: post {post_id} is out, or may be; nothing was changed",
+    }[result]
 
 
 def find_accounts(ctx: CommandContext, names: Sequence[str]) -> dict[int, AccountRow]:
@@ -311,14 +616,6 @@ def read_post(ctx: CommandContext, post_id: int) -> PostDetail:
 
 def no_post(post_id: int) -> UsageError:
     return UsageError(f"there is no post {post_id}", hint="`socialcron posts list` shows those there are.")
-
-
-def bad_post(problems: list[str]) -> BadInput:
-    return BadInput(
-        problems[0] if len(problems) == 1 else f"{len(problems)} problems; nothing was stored",
-        problems=problems if len(problems) > 1 else [],
-        hint="`socialcron platforms show NAME` lists a platform's limits.",
-    )
 
 
 def check_text(what: str, text: str) -> None:

@@ -85,3 +85,45 @@ def read_post(db: Database, post_id: int) -> PostDetail | None:
 
 def read_attempt_history(db: Database, post_id: int) -> list[AttemptView]:
     return db.rows("read_attempt_history", {"post_id": post_id}, into=AttemptView)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostFacts:
+    """Everything that can keep one post from going out, at the moment `now` of the database's clock."""
+
+    id: int
+    status: str
+    due_at: datetime
+    ready_at: datetime | None
+    retry_at: datetime | None
+    held: bool
+    attempt: int
+    max_attempts: int
+    claimed_before: bool
+    cancel_requested: bool
+    in_work: bool  # a run holds it under a live lease
+    reconcile_at: datetime | None
+    heartbeat_at: datetime | None
+    error_class: str | None
+    last_error: str | None
+    url: str | None
+    posted_at: datetime | None
+    incomplete_at_step: int | None
+    approved: bool
+    has_content: bool
+    account_id: int
+    platform: str
+    handle: str
+    account_status: str
+    autopost_enabled: bool
+    blocked_until: datetime | None
+    account_error: str | None
+    account_busy: bool
+    now: datetime
+    last_run_at: datetime | None  # of post-due, on any host; None: never seen
+    ahead: int  # ready posts of the account that go first, up to 1000
+    sends_last_hour: int  # first steps of this account
+
+
+def explain_post(db: Database, post_id: int) -> PostFacts | None:
+    return db.row("explain_post", {"post_id": post_id}, into=PostFacts)

@@ -91,7 +91,11 @@ def add_posts(
 def _add_chunk(db: Database, drafts: Sequence[Draft]) -> list[Scheduled]:
     ids = [row["id"] for row in db.rows("draw_content_ids", {"count": len(drafts)}, into=dict)]
     by_content = dict(zip(ids, drafts, strict=True))
-    db.run("add_contents", {"contents": Jsonb([_content_row(id, draft) for id, draft in by_content.items()])})
+    rows = [
+        content_row(id, draft.content, needs_approval=draft.needs_approval)
+        for id, draft in by_content.items()
+    ]
+    db.run("add_contents", {"contents": Jsonb(rows)})
     wanted = [
         {
             "content_id": content_id,
@@ -104,17 +108,17 @@ def _add_chunk(db: Database, drafts: Sequence[Draft]) -> list[Scheduled]:
         for content_id, draft in by_content.items()
         for account_id in draft.account_ids
     ]
-    rows = {(row["content_id"], row["account_id"]): row for row in _posts(db, "add_posts", wanted)}
-    if refused := [want for want in wanted if (want["content_id"], want["account_id"]) not in rows]:
+    found = {(row["content_id"], row["account_id"]): row for row in _posts(db, "add_posts", wanted)}
+    if refused := [want for want in wanted if (want["content_id"], want["account_id"]) not in found]:
         for row in _posts(db, "find_posts_by_key", refused):
-            rows[row["content_id"], row["account_id"]] = row | {"existing": True}
+            found[row["content_id"], row["account_id"]] = row | {"existing": True}
         db.run("drop_unused_contents", {"content_ids": [want["content_id"] for want in refused]})
     return [
         Scheduled(
             draft=by_content[row["content_id"]], **{name: row[name] for name in row if name != "content_id"}
         )
         for want in wanted
-        if (row := rows[want["content_id"], want["account_id"]])
+        if (row := found[want["content_id"], want["account_id"]])
     ]
 
 
@@ -123,10 +127,7 @@ def _posts(db: Database, query: str, wanted: Sequence[Mapping[str, Any]]) -> lis
     return db.rows(query, {"posts": Jsonb(placed)}, into=dict)
 
 
-def _content_row(content_id: int, draft: Draft) -> dict[str, Any]:
-    content = draft.content
-    return {
-        "id": content_id,
-        "draft": draft.needs_approval,
-        **{name: getattr(content, name) for name in Content.__dataclass_fields__},
-    }
+def content_row(content_id: int, content: Content, *, needs_approval: bool) -> dict[str, Any]:
+    """As add_contents.sql takes it."""
+    values = {name: getattr(content, name) for name in Content.__dataclass_fields__}
+    return {"id": content_id, "draft": needs_approval, **values}

@@ -1,6 +1,8 @@
-"""The tables that operator lists are assembled from, for SQLAlchemy Core. `sql/migrations` makes them; a test compares."""
+"""The tables operator lists are assembled from, for SQLAlchemy Core; a test compares them with the database."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -22,7 +24,7 @@ metadata = MetaData(schema="socialcron")
 _MOMENT = DateTime(timezone=True)
 
 
-def _required(name: str, kind: TypeEngine[object]) -> Column[object]:
+def _required(name: str, kind: TypeEngine[Any]) -> Column[Any]:
     return Column(name, kind, nullable=False)
 
 

@@ -275,12 +275,12 @@ def test_accounts_remove__refuses_while_a_post_is_under_way(cli: Cli, db: Databa
     assert db.connection.execute("SELECT count(*) FROM socialcron.accounts").fetchone() == (1,)
 
 
-@pytest.mark.parametrize("command", ["show", "enable", "disable", "remove", "test", "reconnect"])
-@pytest.mark.parametrize("account_id", ["99", "0", "-1", "me", str(2**63)])
-def test_accounts__answer_an_unknown_id_with_exit_2(cli: Cli, command: str, account_id: str) -> None:
-    ran = cli("accounts", command, "--json", "--", account_id)
-    assert ran.exit_code == 2
-    assert "account" in ran.stdout
+def test_accounts__answer_an_unknown_id_with_exit_2(cli: Cli) -> None:
+    for command in ("show", "enable", "disable", "remove", "test", "reconnect"):
+        for account_id in ("99", "0", "-1", "me", str(2**63)):
+            ran = cli("accounts", command, "--json", "--", account_id)
+            assert ran.exit_code == 2
+            assert "account" in ran.stdout
 
 
 def test_accounts__say_69_on_a_read_only_database(cli: Cli, db: Database) -> None:

@@ -29,11 +29,15 @@ def test_parse_when__needs_no_zone_where_the_text_says_it_all(text: str, at: dat
 
 
 def test_parse_when__reads_naive_times_in_the_zone() -> None:
-    assert parse_when("2026-12-01T09:00", zone=lambda: BERLIN, now=NOW).at == datetime(2026, 12, 1, 8, 0, tzinfo=UTC)
+    assert parse_when("2026-12-01T09:00", zone=lambda: BERLIN, now=NOW).at == datetime(
+        2026, 12, 1, 8, 0, tzinfo=UTC
+    )
 
 
 def test_parse_when__lets_an_offset_win_over_the_zone() -> None:
-    assert parse_when("2026-12-01T09:00Z", zone=lambda: BERLIN, now=NOW).at == datetime(2026, 12, 1, 9, 0, tzinfo=UTC)
+    assert parse_when("2026-12-01T09:00Z", zone=lambda: BERLIN, now=NOW).at == datetime(
+        2026, 12, 1, 9, 0, tzinfo=UTC
+    )
 
 
 def test_parse_when__refuses_naive_times_without_a_zone_and_says_what_to_add() -> None:
@@ -55,7 +59,8 @@ def test_parse_when__takes_the_first_of_two_equal_local_times_and_says_so() -> N
 
 
 @pytest.mark.parametrize(
-    "text", ["", "tomorrow", "2026-12-01", "2026-13-01T00:00Z", "+5", "0001-01-01T00:00+14:00", "+999999d\x00"]
+    "text",
+    ["", "tomorrow", "2026-12-01", "2026-13-01T00:00Z", "+5", "0001-01-01T00:00+14:00", "+999999d\x00"],
 )
 def test_parse_when__refuses_what_is_no_time(text: str) -> None:
     with pytest.raises(BadInput):

@@ -1,0 +1,1 @@
+SELECT socialcron.cancel_post(%(post_id)s)
