@@ -35,8 +35,8 @@ format: venv ## Format and fix what can be fixed
 test: venv ## The whole suite, on an embedded PostgreSQL of its own; ARGS="-k name" narrows it
 	$(BIN)/python -m pytest -n 2 $(ARGS)
 
-chaos: venv ## Every crash point, then a long random run
-	$(BIN)/python -m pytest tests/chaos $(ARGS)
+chaos: venv ## Every crash point, then a random run of CHAOS_MINUTES (10)
+	CHAOS_FULL=1 CHAOS_MINUTES=$(or $(CHAOS_MINUTES),10) $(BIN)/python -m pytest -n 2 tests/chaos $(ARGS)
 
 bench: venv ## Measure the budgets
 	$(BIN)/python -m tests.bench $(ARGS)

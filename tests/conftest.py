@@ -18,6 +18,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -55,6 +56,21 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         _remove(Path(os.environ.pop(RUN_HOME)))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests counted, also in xdist's workers: `record_property("summary", {"title": ..., "tries": 3, ...})`.
+
+    Numbers under the same title are added up.
+    """
+    lines: dict[str, Counter[str]] = {}
+    for report in (report for key in ("passed", "failed") for report in terminalreporter.stats.get(key, [])):
+        for name, counted in report.user_properties:
+            if name == "summary":
+                title = counted["title"]
+                lines.setdefault(title, Counter()).update({k: v for k, v in counted.items() if k != "title"})
+    for title, counts in sorted(lines.items()):
+        terminalreporter.write_line(f"{title}: {', '.join(f'{n} {what}' for what, n in counts.items())}")
 
 
 def _remove_leftovers() -> None:
