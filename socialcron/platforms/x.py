@@ -245,9 +245,10 @@ class X:
             try:
                 seconds = _advance(upload, media, session)
             except Rejected as exc:
-                if exc.http_status != 404 or upload.get("again"):
+                # A saved upload may be gone, or further along than we know (crash before the handles were stored);
+                # X does not say how it answers then. So an upload that is refused begins anew, once.
+                if exc.http_status not in (400, 404) or upload.get("again"):
                     raise
-                # The saved upload is gone (crash, long wait): begin it anew, once.
                 seconds, uploads[index] = None, _initialize(media, session) | {"again": True}
             handles = {**step.handles, "media": uploads}
             return Saved(handles=handles) if seconds is None else Wait(handles=handles, seconds=seconds)

@@ -1,4 +1,4 @@
-"""Mastodon and Bluesky adapters over real HTTP: prepare, send, lose the answer, reconcile; posts are counted there."""
+"""The adapters over real HTTP: prepare, send, lose the answer, reconcile; posts are counted there."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from socialcron.platforms.http import Http, Session
 from socialcron.sandbox import Sandbox
 
 MASTODONS = ("mastodon", "mastodon-nokey")
-ALL = (*MASTODONS, "bluesky")
+ALL = (*MASTODONS, "bluesky", "x")
 # What a lost answer can look like; in each case the post was made.
 LOST = ("accept_then_drop", "reset", "half_answer", "empty_body", "truncated_json", "huge_body", "html")
 
@@ -45,15 +45,18 @@ class Publisher:
         self.adapter: Adapter = registry.adapter(place.removesuffix("-nokey"))
         self.account = Account(id=1, platform=place, handle="alice", settings={"base_url": made["base_url"]})
         self.credentials: Mapping[str, Any] = made["credentials"]
+        self.app = App(
+            client_id=self.credentials.get("client_id"), client_secret=self.credentials.get("client_secret")
+        )
         if place == "bluesky":
             self.refresh()
 
     def refresh(self) -> None:
-        renewed = self.adapter.refresh(self.account, self.credentials, App(), self.http)
+        renewed = self.adapter.refresh(self.account, self.credentials, self.app, self.http)
         self.credentials = renewed.credentials
 
     def session(self) -> Session:
-        return self.adapter.connect(self.account, self.credentials, App(), self.http)
+        return self.adapter.connect(self.account, self.credentials, self.app, self.http)
 
     def prepare(self, text: str, seed: int = 0, **parts: Any) -> PreparedStep:
         number, kind = parts.pop("number", 0), parts.pop("kind", "post")

@@ -447,9 +447,12 @@ def test_prepare__says_why_x_could_not_process_a_video(wire: Wire, tmp_path: Pat
         ADAPTER.prepare(step(media=(film(tmp_path),), handles=upload("processing")), session(wire))
 
 
-def test_prepare__uploads_again_once_when_x_forgot_the_media(wire: Wire, tmp_path: Path) -> None:
+@pytest.mark.parametrize("status", [400, 404])
+def test_prepare__uploads_again_once_when_x_refuses_a_saved_upload(
+    wire: Wire, tmp_path: Path, status: int
+) -> None:
     media, connected = (picture(tmp_path),), session(wire)
-    wire.expect("POST /2/media/upload/1880/finalize", 404, json={"title": "Not Found Error"})
+    wire.expect("POST /2/media/upload/1880/finalize", status, json={"title": "Not Found Error"})
     wire.expect("POST /2/media/upload/initialize", json={"data": {"id": "1881"}})
     saved = ADAPTER.prepare(step(media=media, handles=upload("uploading")), connected)
     assert isinstance(saved, Saved)
