@@ -369,7 +369,7 @@ class X:
         return Tokens(credentials={**credentials, **renewed}, expires_at=expires_at)
 
     def identify(self, session: Session) -> Identity:
-        """Source: https://docs.x.com/x-api/users/user-lookup-me"""
+        """Source: https://docs.x.com/x-api/users/get-my-user"""
         body = session.read("GET", "/2/users/me").json
         user = require(body, "data", dict, session.where)
         return Identity(
