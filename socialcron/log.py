@@ -12,7 +12,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -25,12 +25,13 @@ _logger = logging.getLogger("socialcron")
 _secrets: set[str] = set()
 _context: dict[str, Any] = {"service": "socialcron"}  # on every line; one process runs one command
 
-# What a token looks like when nobody registered it: authorization headers, token parameters, passwords in URLs.
+# What a token looks like when nobody registered it: authorization headers, token parameters, passwords in URLs (a port
+# before a path is none: http://localhost:3000/@me).
 _TOKENS = re.compile(
     r"""(\b(?:Bearer|DPoP)\s+|\bBasic\s+(?=[\w+/=]{16}))[\w.~+/=-]{8,}
       | (\b(?:access_token|refresh_token|client_secret|oauth_token|oauth_signature|oauth_consumer_key
               |token_secret|password|api_key|apikey|code_verifier)\b["']?\s*[=:]\s*["']?)[^\s"'&,;}]+
-      | (\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@]+(?=@)
+      | (\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)(?!\d{1,5}/)[^\s@]+(?=@)
       | ()\beyJ[\w-]{4,}\.[\w-]+\.[\w-]*""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -39,6 +40,12 @@ _TOKENS = re.compile(
 def hide(secrets: Iterable[str]) -> None:
     """Never print these values again. Values under 6 characters are ignored: they would hide half of every line."""
     _secrets.update(value for value in secrets if len(value) >= 6)
+
+
+def hide_credentials(credentials: Mapping[str, object]) -> None:
+    """`hide` the values of an account's credentials, but for those that only name the account and are in its URLs."""
+    names = {"identifier", "did", "pds"}
+    hide(value for name, value in credentials.items() if isinstance(value, str) and name not in names)
 
 
 def redact(text: str) -> str:

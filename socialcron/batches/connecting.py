@@ -80,7 +80,7 @@ def accept_credentials(platform: str, given: Any) -> Accepted:
     if strange := sorted(keys - {*form.required, *form.optional}):
         raise BadInput(f"{_quoted(strange)} does not belong into {form.name} credentials", hint=hint)
     credentials = {key: _text(key, given[key], hint) for key in given if key in keys and key != "expires_at"}
-    log.hide(credentials.values())
+    log.hide_credentials(credentials)
     return Accepted(
         credentials=credentials,
         expires_at=_moment(given.get("expires_at")),

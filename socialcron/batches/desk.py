@@ -118,11 +118,11 @@ class Desk:
         if row.credentials is None:
             return {}
         opened: dict[str, Any] = self._key_ring.decrypt(row.credentials, account_id=row.id)
-        log.hide(value for value in opened.values() if isinstance(value, str))
+        log.hide_credentials(opened)
         return opened
 
     def seal_credentials(self, credentials: Mapping[str, Any]) -> str:
-        log.hide(value for value in credentials.values() if isinstance(value, str))
+        log.hide_credentials(credentials)
         sealed: str = self._key_ring.encrypt(dict(credentials))
         return sealed
 
