@@ -405,11 +405,12 @@ class Sent:
             session.write_deadline = deadline
             confirmed: Confirmed = yield Call(partial(adapter.send_step, prepared, session))
         except Exception as exc:
+            failure = self._failed(exc, session)  # the fact first: what follows may lose the database
             if session is not None:
                 self._connection.note(session.seen)
-            raise self._failed(exc, session, resend=prepared.sends > 1) from exc
-        self._connection.note(session.seen)
+            raise failure from exc
         self.confirm(confirmed)
+        self._connection.note(session.seen)
         log.event(
             "post_published",
             platform=self._connection.account.platform,
@@ -442,7 +443,7 @@ class Sent:
                 person=True,
             ) from None
 
-    def _failed(self, exc: Exception, session: Session | None, *, resend: bool) -> PlatformError:
+    def _failed(self, exc: Exception, session: Session | None) -> PlatformError:
         """Record a send that did not come back confirmed. What the adapter thinks counts only if nothing is open."""
         error = exc if isinstance(exc, PlatformError) else None
         if error is None:
