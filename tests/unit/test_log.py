@@ -111,6 +111,10 @@ def test_redact__leaves_ordinary_words_alone() -> None:
 def test_redact__leaves_the_address_of_a_post_alone() -> None:
     log.hide_credentials({"identifier": "ana.example", "did": "did:plc:ana", "password": "HUSHhush"})
 
-    for url in ("http://localhost:3000/@ana/1", "https://bsky.app/profile/did:plc:ana/post/3k", "ana.example"):
+    for url in (
+        "http://localhost:3000/@ana/1",
+        "https://bsky.app/profile/did:plc:ana/post/3k",
+        "ana.example",
+    ):
         assert log.redact(url) == url
     assert "HUSH" not in log.redact("ana.example HUSHhush")
