@@ -42,7 +42,7 @@ bench: venv ## Measure the budgets
 	$(BIN)/python -m tests.bench $(ARGS)
 
 demo: venv ## Publish sample posts to the local sandbox, with a PostgreSQL of its own
-	PATH="$(BIN):$$PATH" $(BIN)/python -m tests.demo $(ARGS)
+	@$(BIN)/python -m tests.demo $(ARGS)
 
 dist-check: venv ## Build the wheel and look inside
 	$(BIN)/python -m pytest tests/unit/test_wheel.py $(ARGS)
@@ -56,4 +56,5 @@ db-reset: venv ## Delete everything in DATABASE_URL or the embedded database, th
 ci: check test ## What CI runs (.ci/run adds a second PostgreSQL)
 
 clean: ## Remove what the other targets made
+	@test ! -e .demo || $(BIN)/python -m tests.demo --clean
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache
