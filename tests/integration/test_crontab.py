@@ -1,0 +1,68 @@
+"""crontab.example, run as cron runs it: by /bin/sh, in an environment of four variables and those of the file."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.world import World
+
+CRONTAB = Path(__file__).resolve().parents[2] / "crontab.example"
+
+
+def test_crontab__runs_from_a_bare_environment_and_says_nothing(
+    world: World, environment: dict[str, str], tmp_path: Path
+) -> None:
+    post_id = world.post(world.account("stub"))
+
+    assert [run(line, environment, tmp_path) for line in lines()] == [(0, ""), (0, ""), (0, "")]
+    assert world.row(post_id)["status"] == "posted"
+    assert "post_published" in (tmp_path / "log").read_text()
+
+
+def test_crontab__mails_the_end_of_the_log_when_a_run_fails(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    environment["DATABASE_URL"] = "postgresql://nobody@127.0.0.1:1/nowhere"
+
+    for line in lines():
+        _, mail = run(line, environment, tmp_path)
+        assert "Error: " in mail
+        assert "Hint: " in mail
+
+
+def lines() -> list[str]:
+    """The commands, without their times."""
+    found = re.findall(r"^[*\d](?:\S*\s+){5}(.*)$", CRONTAB.read_text(), re.MULTILINE)
+    assert len(found) == 3
+    return found
+
+
+def run(line: str, settings: dict[str, str], directory: Path) -> tuple[int, str]:
+    """Exit code and what would be mailed."""
+    (directory / ".env").write_text("".join(f"{name}='{value}'\n" for name, value in settings.items()))
+    variables = dict(re.findall(r"^([A-Z_]+)=(.*)$", CRONTAB.read_text(), re.MULTILINE))
+    assert set(variables) == {"PATH", "SOCIALCRON_DIR", "SOCIALCRON_LOG"}
+    done = subprocess.run(
+        ["/bin/sh", "-c", line],
+        cwd="/",
+        env={
+            "HOME": str(directory),
+            "LOGNAME": "nobody",
+            "SHELL": "/bin/sh",
+            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+            "SOCIALCRON_DIR": str(directory),
+            "SOCIALCRON_LOG": str(directory / "log"),
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    return done.returncode, done.stdout
+
+
+def test_crontab__holds_no_percent_sign() -> None:
+    """cron turns it into a newline."""
+    assert not any("%" in line for line in lines())
