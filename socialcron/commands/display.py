@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -63,7 +65,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    made = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in columns:
         numeric = column.startswith("#")
         made.add_column(column.removeprefix("#"), justify="right" if numeric else "left", no_wrap=numeric)
@@ -83,9 +85,23 @@ def fields(title: str, pairs: Iterable[tuple[str, object]]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(title=title, title_justify="left", box=None, show_header=False, pad_edge=False)
+    made = Table(title=title or None, title_justify="left", box=None, show_header=False, pad_edge=False)
     made.add_column(style="bold", no_wrap=True)
     made.add_column(overflow="fold")
     for name, value in pairs:
         made.add_row(name, value if isinstance(value, Text) else Text(clean(value)))
     return made
+
+
+@contextmanager
+def progress_bar(total: int, what: str, *, wanted: bool = True) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr for long work, where that is a terminal; gives the function that moves it on."""
+    if not wanted or total < 200 or not sys.stderr.isatty():
+        yield lambda count: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda count: progress.advance(task, count)

@@ -14,6 +14,7 @@ from socialcron.commands.common import (
     EnvFileOption,
     JsonOption,
     command_context,
+    document,
     example,
     group_app,
 )
@@ -24,6 +25,7 @@ from socialcron.commands.display import (
     display_zone,
     fields,
     moment,
+    progress_bar,
     show,
     table,
 )
@@ -179,6 +181,67 @@ def add_command(
         ctx.emit(
             {"posts": posts, "notes": notes}, text="\n".join([*lines, *(f"Note: {note}" for note in notes)])
         )
+
+
+@app.command(
+    "import",
+    epilog=example("socialcron posts import december.csv --dry-run", "generate | socialcron posts import -"),
+)
+def import_command(
+    source: Annotated[str, typer.Argument(metavar="FILE|-", help="A CSV or JSONL file, or - for stdin.")],
+    form: Annotated[
+        str | None,
+        typer.Option("--format", metavar="csv|jsonl", help="[default: by the file's ending or beginning]"),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge every line and store nothing.")] = False,
+    json: JsonOption = False,
+    env_file: EnvFileOption = None,
+) -> None:
+    """Schedule the posts of a file: all of them, or none if one line is bad, with a verdict per line.
+
+    Columns: account (an id, or platform:handle) and any of text, at, tz, media, alt, link, thread, first_comment, poll,
+    key, priority, max_attempts, draft, variants. Lists are JSON arrays; in a CSV cell media, alt and poll may also be
+    separated by ";", and thread parts by lines of "---". An empty at means now. With a key on each line, importing
+    the file again changes nothing.
+    """
+    with command_context("posts import", json=json, env_file=env_file) as ctx:
+        from socialcron.batches import importing
+
+        check_words("format", [form] if form else None, ("csv", "jsonl"))
+        rows = importing.read_rows(
+            importing.read_source(source), "csv" if form == "csv" else "jsonl" if form else None, name=source
+        )
+        with progress_bar(len(rows), "posts", wanted=not json) as advance:
+            good = importing.import_posts(
+                ctx.database, rows, settings=ctx.settings, dry_run=dry_run, progress=advance
+            )
+        existing = sum(row.existing for row in rows)
+        data = {
+            "applied": good and not dry_run,
+            "added": len(rows) - existing if good and not dry_run else 0,
+            "existing": existing,
+            "rows": [row.verdict for row in rows],
+        }
+        if good:
+            done = f"{len(rows) - existing} posts {'could be' if dry_run else 'were'} imported"
+            ctx.emit(data, text=f"{done}, {existing} exist already" if existing else done)
+            return
+        bad = [row for row in rows if row.errors]
+        error = BadInput(
+            f"{len(bad)} of {len(rows)} lines cannot be used; nothing was imported",
+            problems=[f"line {row.line}: {clean(error)}" for row in bad for error in row.errors],
+            hint="Correct these lines and import the whole file again; `--dry-run` only looks.",
+        )
+        if not json:
+            raise error
+        print(
+            document(
+                ctx.command,
+                data=data,
+                error={"code": error.code, "message": error.message, "hint": error.hint},
+            )
+        )
+        raise typer.Exit(error.exit_code)
 
 
 @app.command("list", epilog=example("socialcron posts list --status failed --status missed --platform x"))

@@ -126,7 +126,7 @@ def remove_account(db: Database, account_id: int, *, with_posts: bool) -> PostCo
 def find_accounts(db: Database, names: Sequence[str]) -> dict[str, AccountRow | str]:
     """Accounts by id ("7") or platform and handle ("x:@me"); a text says what is wrong with a name."""
     numbers = {name: int(name) for name in names if name.isascii() and name.isdigit() and int(name) < 2**63}
-    pairs = [name.partition(":") for name in names if name not in numbers and "\x00" not in name]
+    pairs = [name.partition(":") for name in names if name not in numbers and _storable(name)]
     params = {"platforms": [pair[0] for pair in pairs], "handles": [pair[2] for pair in pairs]}
     matches: dict[str, list[int]] = {}
     for row in db.rows("find_accounts_by_handle", params, into=dict) if pairs else []:
@@ -140,3 +140,8 @@ def find_accounts(db: Database, names: Sequence[str]) -> dict[str, AccountRow | 
         return rows.get(ids[0], f"there is no account {name}") if ids else f"there is no account {name!r}"
 
     return {name: look_up(name) for name in names}
+
+
+def _storable(name: str) -> bool:
+    """Whether PostgreSQL can hold it, and so whether there can be an account of that name."""
+    return "\x00" not in name and not any("\ud800" <= character <= "\udfff" for character in name)

@@ -1,0 +1,104 @@
+"""`socialcron platforms list | show NAME`: what each platform can do, and its limits."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from socialcron.commands.common import EnvFileOption, JsonOption, command_context, example, group_app
+from socialcron.commands.display import fields, show, table
+from socialcron.platforms import registry
+from socialcron.platforms.base import Declaration
+
+app = group_app("Show what each platform can do and its limits.")
+
+MEANS = {
+    "client_id": "by an id we choose before sending",
+    "key": "by an idempotency key, else by looking at the account's own posts",
+    "handle": "by asking about what was prepared",
+    "listing": "by looking at the account's own posts",
+    "none": "not at all: a person looks, and says so with `socialcron posts resolve`",
+}
+
+
+@app.command("list", epilog=example("socialcron platforms list"))
+def list_command(json: JsonOption = False, env_file: EnvFileOption = None) -> None:
+    """List the platforms and what a post may hold on each."""
+    with command_context("platforms list", json=json, env_file=env_file) as ctx:
+        found = [registry.declaration(name) for name in registry.names()]
+        ctx.emit(
+            {"platforms": [described(declaration) for declaration in found]},
+            text=lambda console: show(
+                console,
+                table(
+                    "",
+                    ("name", "title", "a post may hold"),
+                    [(d.name, d.title, ", ".join(["text", *sorted(d.features)])) for d in found],
+                ),
+            ),
+        )
+
+
+@app.command("show", epilog=example("socialcron platforms show mastodon --json"))
+def show_command(
+    name: Annotated[str, typer.Argument(help="One of `socialcron platforms list`.")],
+    json: JsonOption = False,
+    env_file: EnvFileOption = None,
+) -> None:
+    """Show one platform: limits with their source, credentials and settings it takes, how a lost answer is settled."""
+    with command_context("platforms show", json=json, env_file=env_file) as ctx:
+        found = registry.declaration(name)
+        about = [
+            ("name", found.name),
+            ("documentation", found.documentation),
+            ("server", found.default_base_url or "the account's own: --set base_url=URL")
+            if "base_url" in found.settings
+            else ("server", found.default_base_url),
+            ("a post may hold", ", ".join(["text", *sorted(found.features)])),
+            ("a lost answer is settled", MEANS[found.reconcile]),
+            ("honest limits", found.honest_limits),
+        ]
+        limits = [(x.name, f"{x.value:,.10g}", x.unit, x.source, x.date) for x in found.limits]
+        forms = [
+            (form.name, ", ".join(form.required), ", ".join(form.optional)) for form in found.credentials
+        ]
+        ctx.emit(
+            described(found),
+            text=lambda console: show(
+                console,
+                fields(found.title, about),
+                *(
+                    [table("\nLimits", ("what", "#most", "of", "source", "read on"), limits)]
+                    if limits
+                    else []
+                ),
+                table("\nCredentials: one JSON object with", ("form", "required", "optional"), forms)
+                if forms
+                else "\nNeeds no credentials.",
+                *(
+                    [table("\nSettings: --set NAME=VALUE", ("name", ""), list(found.settings.items()))]
+                    if found.settings
+                    else []
+                ),
+            ),
+        )
+
+
+def described(declaration: Declaration) -> dict[str, Any]:
+    """The declaration as JSON can hold it."""
+    return {
+        "name": declaration.name,
+        "title": declaration.title,
+        "documentation": declaration.documentation,
+        "default_base_url": declaration.default_base_url,
+        "features": sorted(declaration.features),
+        "limits": declaration.limits,
+        "credentials": declaration.credentials,
+        "settings": dict(declaration.settings),
+        "reconcile": declaration.reconcile,
+        "key_ttl_seconds": declaration.key_ttl_seconds,
+        "settle_seconds": declaration.settle_seconds,
+        "handle_ttl_seconds": declaration.handle_ttl_seconds,
+        "honest_limits": declaration.honest_limits,
+    }

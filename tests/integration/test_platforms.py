@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+
+from socialcron.platforms import registry
+from tests.conftest import Cli
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_platforms_show__prints_the_declaration_with_its_sources(bare_cli: Cli, name: str) -> None:
+    declaration = registry.declaration(name)
+
+    data = bare_cli("platforms", "show", name, "--json").data
+    shown = bare_cli("platforms", "show", name)
+
+    assert (data["name"], data["reconcile"]) == (name, declaration.reconcile)
+    assert data["features"] == sorted(declaration.features)
+    assert [limit["name"] for limit in data["limits"]] == [limit.name for limit in declaration.limits]
+    assert all(limit["source"].startswith("https://") and limit["date"] for limit in data["limits"])
+    assert [form["name"] for form in data["credentials"]] == [form.name for form in declaration.credentials]
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    assert declaration.title in shown.stdout
+
+
+def test_platforms_list__names_them_all_without_any_database(bare_cli: Cli) -> None:
+    ran = bare_cli("platforms", "list", "--json")
+    assert [platform["name"] for platform in ran.data["platforms"]] == list(registry.names())
+    assert "mastodon" in bare_cli("platforms", "list").stdout
+
+
+def test_platforms_show__names_the_known_ones_for_an_unknown_one(bare_cli: Cli) -> None:
+    ran = bare_cli("platforms", "show", "myspace", "--json")
+    assert ran.exit_code == 2
+    assert "mastodon" in ran.error["hint"]
