@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import faulthandler
 import importlib
+import json
 import os
+import re
+import shutil
 import signal
 import ssl
 import sys
@@ -31,7 +34,8 @@ from socialcron.platforms.http import Answer, Http
 from socialcron.store import sqlfiles
 
 # before, after: SIGKILL.  lost: done, but the answer is not heard.  never: it did not arrive, which looks the same.
-Harm = Literal["before", "after", "lost", "never"]
+# freeze, freeze after: SIGSTOP.  cut: from here on there is no database.
+Harm = Literal["before", "after", "lost", "never", "freeze", "freeze after", "cut"]
 HARMS: tuple[Harm, ...] = ("before", "after", "lost", "never")
 CHILD_SECONDS = 30  # a child that takes longer hangs
 
@@ -53,10 +57,13 @@ _WARM = (
 
 @dataclass(frozen=True, slots=True)
 class Trap:
-    """Do `harm` at call number `at` (1-based)."""
+    """Do `harm` at call number `at` (1-based), or at the first call whose name matches the pattern `at`."""
 
-    at: int
+    at: int | str
     harm: Harm
+
+    def springs(self, number: int, name: str) -> bool:
+        return number == self.at if isinstance(self.at, int) else re.search(self.at, name) is not None
 
     def __str__(self) -> str:
         return f"{self.at}-{self.harm}"
@@ -69,6 +76,50 @@ class Ended:
     exit_code: int
     calls: tuple[str, ...]
     log: str
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """`data` of the document that --json prints last on stdout."""
+        lines = [line for line in self.log.splitlines() if line.startswith('{"schema"')]
+        data: dict[str, Any] = json.loads(lines[-1])["data"]
+        return data
+
+
+@dataclass(slots=True)
+class Child:
+    """A running command. Wait for each one, or its directory stays behind."""
+
+    pid: int
+    place: Path
+
+    def wait_until_frozen(self) -> None:
+        _, status = os.waitpid(self.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status), f"it ended instead: {self._ended(status)}"
+
+    def resume(self) -> None:
+        self.signal(signal.SIGCONT)
+
+    def signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def wait(self) -> Ended:
+        _, status = os.waitpid(self.pid, 0)
+        return self._ended(status)
+
+    def poll(self) -> Ended | None:
+        """None while it runs."""
+        pid, status = os.waitpid(self.pid, os.WNOHANG)
+        return self._ended(status) if pid else None
+
+    def _ended(self, status: int) -> Ended:
+        calls = self.place / "calls"
+        ended = Ended(
+            exit_code=os.waitstatus_to_exitcode(status),
+            calls=tuple(calls.read_text().splitlines()) if calls.exists() else (),
+            log=(self.place / "log").read_text(errors="replace"),
+        )
+        shutil.rmtree(self.place)
+        return ended
 
 
 @cache
@@ -83,33 +134,36 @@ def warm() -> ssl.SSLContext:
 
 def run(arguments: Sequence[str], environment: Mapping[str, str], trap: Trap | None = None) -> Ended:
     """Run one command in a child and wait for its end."""
-    with tempfile.TemporaryDirectory(prefix="chaos-") as place:
-        pid = start(arguments, environment, Path(place), trap)
-        _, status = os.waitpid(pid, 0)
-        return Ended(
-            exit_code=os.waitstatus_to_exitcode(status),
-            calls=tuple((Path(place) / "calls").read_text().splitlines()),
-            log=(Path(place) / "log").read_text(errors="replace"),
-        )
+    return start(arguments, environment, trap).wait()
 
 
 def start(
-    arguments: Sequence[str], environment: Mapping[str, str], place: Path, trap: Trap | None = None
-) -> int:
-    """Fork a child that runs one command, writing `calls` and `log` into the directory; its process id."""
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    trap: Trap | None = None,
+    *,
+    patch: Callable[[], None] | None = None,
+) -> Child:
+    """Fork a child that runs one command. `patch` is called in it first."""
     warm()
+    place = Path(tempfile.mkdtemp(prefix="chaos-"))
+    (place / "log").touch()
     pid = os.fork()
     if not pid:
-        _be_child(arguments, environment, place, trap)
-    return pid
+        _be_child(arguments, environment, place, trap, patch)
+    return Child(pid, place)
 
 
 def _be_child(
-    arguments: Sequence[str], environment: Mapping[str, str], place: Path, trap: Trap | None
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    place: Path,
+    trap: Trap | None,
+    patch: Callable[[], None] | None,
 ) -> NoReturn:
     code = 70
     try:
-        log = os.open(place / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        log = os.open(place / "log", os.O_WRONLY | os.O_APPEND)
         for number in (1, 2):
             os.dup2(log, number)
         sys.stdout, sys.stderr = (open(number, "w", closefd=False, buffering=1) for number in (1, 2))  # noqa: SIM115
@@ -120,6 +174,8 @@ def _be_child(
         os.environ.update(environment)
         os.chdir(place)
         _Tripwire(trap, os.open(place / "calls", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)).install()
+        if patch is not None:
+            patch()
         from socialcron.cli import main
 
         code = main(arguments)
@@ -138,6 +194,7 @@ class _Tripwire:
         self._trap = trap
         self._record = record
         self._count = 0
+        self._sprung = False
         self._lock = threading.Lock()  # HTTP calls come from worker threads
 
     def install(self) -> None:
@@ -218,18 +275,26 @@ class _Tripwire:
         with self._lock:
             self._count += 1
             os.write(self._record, f"{name}\n".encode())
-            harm = self._trap.harm if self._trap and self._trap.at == self._count else None
-        if harm == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
+            trap = self._trap
+            harm = trap.harm if trap and not self._sprung and trap.springs(self._count, name) else None
+            self._sprung |= harm is not None
+        if self._sprung and self._trap and self._trap.harm == "cut" and name.startswith("db "):
+            harm = "never"
+        if harm in _BEFORE:
+            os.kill(os.getpid(), _BEFORE[harm])
         result = None if harm == "never" else perform()
-        if harm == "after":
-            os.kill(os.getpid(), signal.SIGKILL)
+        if harm in _AFTER:
+            os.kill(os.getpid(), _AFTER[harm])
         if harm in ("lost", "never") and error is not None:
             instead = lose(result) if lose else None
             if instead is not None:
                 return instead
             raise error("lost by the test")
         return result
+
+
+_BEFORE: dict[Harm | None, int] = {"before": signal.SIGKILL, "freeze": signal.SIGSTOP}
+_AFTER: dict[Harm | None, int] = {"after": signal.SIGKILL, "freeze after": signal.SIGSTOP}
 
 
 @cache

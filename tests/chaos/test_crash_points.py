@@ -280,7 +280,7 @@ def test_crash_points__every_step_goes_out_exactly_once(
     failures = []
     for point in chosen:
         if wrong := attack.suffer(point):
-            failures.append(f"{point} ({calls[point.at - 1]}): {wrong}")
+            failures.append(f"{point} ({calls[int(point.at) - 1]}): {wrong}")
     where = str(scenario) if FULL else f"{scenario.platform}, CHAOS_SEED={SEED}"
     counts = {"calls": len(calls), "points": len(points), "tried": len(chosen), "failed": len(failures)}
     record_property("summary", {"title": f"crash points, {where}", **counts})
