@@ -1,0 +1,60 @@
+"""Single-use tokens: many processes find the same token over at once, and one of them asks for the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.chaos import children
+from tests.world import World
+
+PROCESSES = 20
+TEXTS = [f"post {number}" for number in range(PROCESSES)]
+
+
+@pytest.mark.parametrize(
+    ("platform", "options", "refresh"),
+    [
+        ("x", {"auth": "oauth2"}, "POST /2/oauth2/token"),
+        ("bluesky", {}, "POST /xrpc/com.atproto.server.refreshSession"),
+        ("mastodon", {"refresh": True}, "POST /oauth/token"),
+    ],
+)
+def test_twenty_processes__refresh_one_single_use_token_exactly_once(
+    world: World,
+    environment: dict[str, str],
+    record_property: Callable[[str, object], None],
+    platform: str,
+    options: dict[str, Any],
+    refresh: str,
+) -> None:
+    """Each process settles one unconfirmed post, for settling does not take the account for itself."""
+    environment |= {"SOCIALCRON_CATCH_UP_CAP": str(PROCESSES), "SOCIALCRON_LEASE_SECONDS": "300"}
+    account = world.account(platform, **options)
+    posts = [world.post(account, text) for text in TEXTS]
+    world.sandbox.fault("accept_then_drop", visible_only=True)
+    first = children.run(["post-due", "--json"], environment)
+    assert first.data["unconfirmed"] == PROCESSES, first.log
+    world.sandbox.clear_faults()
+    world.pass_time(4)
+    world.run("UPDATE socialcron.accounts SET token_expires_at = now()")
+    version = world.value("SELECT token_version FROM socialcron.accounts")
+    refreshed = world.sandbox.platforms[platform].requests[refresh]
+    world.sandbox.fault("slow", seconds=1.5, path=refresh.split()[1], count=1)
+
+    runs = [children.start(["post-due", "--limit", "1", "--json"], environment) for _ in TEXTS]
+    ended = [run.wait() for run in runs]
+
+    assert [run.exit_code for run in ended] == [0] * PROCESSES, "\n".join(run.log for run in ended)
+    assert world.sandbox.platforms[platform].requests[refresh] == refreshed + 1
+    assert world.value("SELECT status FROM socialcron.accounts") == "active"
+    assert world.value("SELECT token_version FROM socialcron.accounts") == version + 1
+    waited = sum(run.calls.count("db read_accounts") > 1 for run in ended)
+    assert waited > PROCESSES / 2, "they did not meet"
+    assert [run.data["reconciled"] for run in ended] == [1] * PROCESSES
+    assert {world.row(post)["status"] for post in posts} == {"posted"}
+    assert sorted(item["text"] for item in world.sandbox.posts(platform)) == sorted(TEXTS)
+    counts = {"processes": PROCESSES, "refreshes": 1, "waited": waited}
+    record_property("summary", {"title": f"one single-use token, {platform}", **counts})
