@@ -1,0 +1,172 @@
+"""status: the queue at a glance, in well under a second at millions of posts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from socialcron.commands.common import EnvFileOption, JsonOption, command_context, example, single_app
+from socialcron.commands.display import clean, display_zone, moment, seconds, show, table
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+app = single_app()
+
+
+@app.command(epilog=example("socialcron status", "socialcron status --json | jq .data.overdue_seconds"))
+def status(json: JsonOption = False, env_file: EnvFileOption = None) -> None:
+    """Show the queue: counts, the oldest overdue post, delays, errors, rate limits, last runs.
+
+    Averages and errors are of the last 7 days. Counts above 200,000 are estimates, marked with ~.
+    """
+    with command_context("status", json=json, env_file=env_file, replica=True) as ctx:
+        from socialcron.store import status as queries
+
+        db, zone = ctx.database, display_zone(ctx.settings)
+        counts = queries.count_posts(db)
+        overdue = queries.overdue_seconds(db)
+        accounts = queries.accounts(db)
+        platforms = queries.platforms(db)
+        errors = queries.errors(db)
+        retries = queries.high_retries(db)
+        failures = queries.failures(db)
+        limits = queries.limits(db)
+        runs = queries.last_runs(db)
+
+        def tables() -> list[Table]:
+            found = [
+                table(
+                    "Posts",
+                    [f"#{name}" for name in counts],
+                    [[f"{'~' if row.approximate else ''}{row.posts:,}" for row in counts.values()]],
+                ),
+                table(
+                    "\nAccounts",
+                    ("#active", "#blocked", "#autopost off", "#needs reconnect", "#disabled"),
+                    [
+                        (
+                            accounts.active,
+                            accounts.blocked,
+                            accounts.autopost_off,
+                            accounts.needs_reconnect,
+                            accounts.disabled,
+                        )
+                    ],
+                ),
+                table(
+                    f"\nPosted in the last {queries.DAYS} days",
+                    ("platform", "#posts", "#average after due", "#slowest", "#needed 3 tries or more"),
+                    [
+                        (
+                            row.platform,
+                            f"{'~' if row.approximate else ''}{row.posted:,}",
+                            seconds(row.average_seconds),
+                            seconds(row.slowest_seconds),
+                            row.high_retries,
+                        )
+                        for row in platforms
+                    ],
+                ),
+                table(
+                    "\nCommonest errors",
+                    ("platform", "error", "#count", "last", "as in"),
+                    [
+                        (
+                            row.platform,
+                            row.error_class,
+                            row.count,
+                            moment(row.last_at, zone),
+                            clean(row.example, width=70),
+                        )
+                        for row in errors
+                    ],
+                ),
+                table(
+                    "\nMany tries, not out yet",
+                    ("#post", "account", "#tries", "last error"),
+                    [
+                        (
+                            row.id,
+                            f"{row.platform} {clean(row.handle, width=30)}",
+                            f"{row.attempt} of {row.max_attempts}",
+                            clean(row.last_error, width=70),
+                        )
+                        for row in retries
+                    ],
+                ),
+                table(
+                    "\nLatest failures",
+                    ("#post", "account", "status", "when", "why"),
+                    [
+                        (
+                            row.id,
+                            f"{row.platform} {clean(row.handle, width=30)}",
+                            row.status,
+                            moment(row.failed_at, zone),
+                            clean(row.last_error, width=70),
+                        )
+                        for row in failures
+                    ],
+                ),
+                table(
+                    "\nRate limits",
+                    ("what", "#left", "of", "until", "blocked until"),
+                    [
+                        (
+                            row.key,
+                            row.remaining,
+                            row.limit_requests,
+                            moment(row.reset_at, zone),
+                            moment(row.blocked_until, zone),
+                        )
+                        for row in limits
+                    ],
+                ),
+                table(
+                    "\nLast runs",
+                    ("command", "host", "when", "#exit", "what"),
+                    [
+                        (
+                            row.command,
+                            row.host,
+                            f"{seconds(row.seconds_ago)} ago",
+                            row.exit_code,
+                            "nothing to do"
+                            if row.idle
+                            else clean(row.error)
+                            if row.error
+                            else _outcome(row.outcome),
+                        )
+                        for row in runs
+                    ],
+                ),
+            ]
+            return [made for made in found if made.row_count]
+
+        late = (
+            f"\nThe oldest overdue post waits since {seconds(overdue)}."
+            if overdue
+            else "\nNothing is overdue."
+        )
+        ctx.emit(
+            {
+                "posts": {name: row.posts for name, row in counts.items()},
+                "approximate": sorted(name for name, row in counts.items() if row.approximate),
+                "overdue_seconds": overdue,
+                "accounts": accounts,
+                "period_days": queries.DAYS,
+                "platforms": platforms,
+                "errors": errors,
+                "high_retries": retries,
+                "failures": failures,
+                "rate_limits": limits,
+                "runs": runs,
+            },
+            text=lambda console: show(console, *tables(), late),
+        )
+
+
+def _outcome(outcome: object) -> str:
+    """{"claimed": 3, "posted": 2, "failed": 0} -> "3 claimed, 2 posted"."""
+    pairs = outcome.items() if isinstance(outcome, dict) else ()
+    return ", ".join(f"{clean(value)} {clean(name)}" for name, value in pairs if value)

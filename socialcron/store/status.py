@@ -1,0 +1,151 @@
+"""What `status` reads: one function per query, each quick at millions of posts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from socialcron.store.engine import Database
+
+STATUSES = ("scheduled", "processing", "posted", "failed", "unconfirmed", "missed", "cancelled")
+
+MOST = 200_000  # posts counted one by one; beyond, the planner's statistics answer
+SAMPLE = 5_000  # latest rows read for averages and errors
+DAYS = 7  # that averages and errors look back
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostCount:
+    status: str
+    posts: int
+    approximate: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformStatus:
+    """Of the posts that went out since `since`. Seconds are counted from the due time."""
+
+    platform: str
+    posted: int
+    average_seconds: float
+    slowest_seconds: float
+    high_retries: int
+    since: datetime
+    approximate: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorCount:
+    platform: str
+    error_class: str
+    count: int
+    last_at: datetime
+    example: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    id: int
+    account_id: int
+    platform: str
+    handle: str
+    status: str
+    due_at: datetime
+    failed_at: datetime
+    attempt: int
+    error_class: str | None
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HighRetries:
+    id: int
+    platform: str
+    handle: str
+    status: str
+    attempt: int
+    max_attempts: int
+    error_class: str | None
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastRun:
+    command: str
+    host: str
+    started_at: datetime
+    finished_at: datetime | None
+    exit_code: int | None
+    idle: bool
+    outcome: Any
+    error: str | None
+    seconds_ago: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitNow:
+    key: str
+    platform: str
+    account_id: int | None
+    family: str
+    limit_requests: int | None
+    remaining: int | None
+    reset_at: datetime | None
+    blocked_until: datetime | None
+    observed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountCounts:
+    active: int
+    needs_reconnect: int
+    disabled: int
+    blocked: int
+    autopost_off: int
+
+
+_PERIOD = {"days": DAYS, "sample": SAMPLE}
+
+
+def count_posts(db: Database) -> dict[str, PostCount]:
+    """By status, every status there is."""
+    small = db.value("status_size", {"most": MOST})
+    query = "status_posts_exact" if small else "status_posts_estimated"
+    found = {row.status: row for row in db.rows(query, None if small else {"most": MOST}, into=PostCount)}
+    nothing = {status: PostCount(status=status, posts=0, approximate=False) for status in STATUSES}
+    return nothing | found
+
+
+def overdue_seconds(db: Database) -> float:
+    return float(db.value("status_overdue"))
+
+
+def platforms(db: Database) -> list[PlatformStatus]:
+    return db.rows("status_platforms", _PERIOD, into=PlatformStatus)
+
+
+def errors(db: Database) -> list[ErrorCount]:
+    return db.rows("status_errors", _PERIOD, into=ErrorCount)
+
+
+def high_retries(db: Database) -> list[HighRetries]:
+    return db.rows("status_high_retries", _PERIOD, into=HighRetries)
+
+
+def failures(db: Database) -> list[Failure]:
+    return db.rows("status_failures", into=Failure)
+
+
+def last_runs(db: Database) -> list[LastRun]:
+    return db.rows("status_runs", into=LastRun)
+
+
+def limits(db: Database) -> list[LimitNow]:
+    return db.rows("status_limits", into=LimitNow)
+
+
+def accounts(db: Database) -> AccountCounts:
+    counts = db.row("status_accounts", into=AccountCounts)
+    assert counts is not None
+    return counts
