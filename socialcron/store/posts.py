@@ -7,14 +7,17 @@ Facts (it is out, it was refused, nobody knows) are recorded by attempt id, whoe
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from socialcron.errors import DatabaseUnavailable
 from socialcron.store.engine import Database
+
+CLAIM_PASSES = 20  # each looks at as many accounts as posts are wanted, and not again at those that gave none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +139,30 @@ def due_work(db: Database, *, look_ahead_seconds: float, stuck_seconds: float) -
 
 
 def claim_due_posts(db: Database, token: UUID, rules: ClaimRules) -> Claim:
-    """Take due posts of some accounts and make this run the one that works those accounts. One short transaction."""
+    """Take due posts of some accounts and make this run the one that works those accounts. One short transaction.
+
+    More than one only where the accounts looked at had less to give than asked for, and others wait behind them: an
+    application that schedules for many rate-limited accounts must not make a run come home empty.
+    """
+    claim = Claim(token=token)
+    for number in range(CLAIM_PASSES):
+        left = rules.batch_size - len(claim.post_ids)
+        try:
+            looked_at, more = _claim_once(db, token, replace(rules, batch_size=left))
+        except DatabaseUnavailable:
+            if not number or db.is_broken:
+                raise
+            break  # a lock was not free in time; what is claimed is worked
+        claim.post_ids.extend(more.post_ids)
+        claim.account_ids.extend(more.account_ids)
+        claim.missed_ids.extend(more.missed_ids)
+        if looked_at < left or len(claim.post_ids) == rules.batch_size:
+            break
+    return claim
+
+
+def _claim_once(db: Database, token: UUID, rules: ClaimRules) -> tuple[int, Claim]:
+    """How many accounts were looked at, and what they gave."""
     params = {
         "claim_token": token,
         "batch_size": rules.batch_size,
@@ -148,13 +174,13 @@ def claim_due_posts(db: Database, token: UUID, rules: ClaimRules) -> Claim:
         "platforms": rules.platforms,
     }
 
-    def claim() -> Claim:
+    def claim() -> tuple[int, Claim]:
         with db.transaction():
             locked = [row["id"] for row in db.rows("lock_due_accounts", params, into=dict)]
             if not locked:
-                return Claim(token=token)
+                return 0, Claim(token=token)
             rows = db.rows("claim_due_posts", params | {"account_ids": locked}, into=dict)
-        return Claim(
+        return len(locked), Claim(
             token=token,
             post_ids=[row["id"] for row in rows if row["claimed"]],
             account_ids=sorted({row["account_id"] for row in rows if row["claimed"]}),

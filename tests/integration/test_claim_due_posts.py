@@ -380,6 +380,29 @@ def test_claim_due_posts__looks_at_a_blocked_account_when_the_block_is_over(worl
     assert claim(world).post_ids == [post]
 
 
+def test_claim_due_posts__looks_behind_accounts_that_have_nothing_to_give(world: World) -> None:
+    for n in range(12):
+        blocked = world.account("stub", f"blocked{n}")
+        world.run(
+            "UPDATE socialcron.accounts SET blocked_until = now() + interval '1 hour' WHERE id = %s", blocked
+        )
+        world.post(blocked, due="now() - interval '1 hour'")
+    free = world.post(world.account("stub", "free"))
+
+    assert claim(world, batch_size=5).post_ids == [free]
+
+
+def test_claim_due_posts__gives_up_on_a_locked_row_rather_than_circle_around_it(
+    world: World, other: Database
+) -> None:
+    account = world.account("stub")
+    locked = world.post(account)
+    with other.transaction():
+        other.connection.execute("SELECT FROM socialcron.posts WHERE id = %s FOR UPDATE", (locked,))
+        assert claim(world, batch_size=1).post_ids == []
+    assert claim(world, batch_size=1).post_ids == [locked]
+
+
 def test_claim_due_posts__serves_everybody_in_front_of_a_huge_backlog(world: World) -> None:
     backlog = world.account("stub", "backlog")
     accounts = [world.account("stub", f"a{n}") for n in range(40)]
