@@ -19,12 +19,12 @@ from socialcron.backoff import backoff_seconds
 from socialcron.batches import media
 from socialcron.batches.connection import Connection, Postponed
 from socialcron.batches.desk import Desk, Permit
-from socialcron.batches.runner import Call, Request, Send, Until, Work
+from socialcron.batches.runner import Call, Request, Until, Work
+from socialcron.batches.sending import Sending, words
 from socialcron.content import Content, steps_for
 from socialcron.errors import (
     AuthExpired,
     BadInput,
-    Conflict,
     Duplicate,
     OutcomeUnknown,
     PlatformError,
@@ -32,12 +32,11 @@ from socialcron.errors import (
     RateLimited,
     Rejected,
     SocialcronError,
-    Unavailable,
 )
 from socialcron.model import Confirmed, PreparedStep, Ready, Saved, Step, Wait
-from socialcron.platforms.http import Session, now_seconds
+from socialcron.platforms.http import now_seconds
 from socialcron.store import posts
-from socialcron.store.posts import Attempt, ClaimedPost, SendRequest
+from socialcron.store.posts import Attempt, ClaimedPost
 
 POSTED, RETRIED, FAILED, UNCONFIRMED, RELEASED, MISSED, RECONCILED = OUTCOMES = (
     "posted",
@@ -48,7 +47,6 @@ POSTED, RETRIED, FAILED, UNCONFIRMED, RELEASED, MISSED, RECONCILED = OUTCOMES = 
     "missed",
     "reconciled",
 )
-BUSY_SECONDS = 0.2  # between two tries to take an account that another run works
 
 
 class PublishJob:
@@ -228,27 +226,17 @@ class PublishJob:
     def _send(
         self, step: Step, prepared: PreparedStep, attempt_id: int, *, last: bool
     ) -> Generator[Request, Any, str | None]:
-        while True:
-            if self._connection.halted:
-                return self._release(f"the account is {self._connection.halted}")
-            request = SendRequest(
-                attempt_id=attempt_id,
-                post_id=self._post.id,
-                account_id=self._post.account_id,
-                revision=self._post.revision,
-            )
-            permit: Permit = yield Send(request)
-            if not permit.busy:
-                break
-            yield Until(now_seconds() + BUSY_SECONDS)
+        sending = Sending(self._desk, self._connection, self._post, attempt_id, complete=last)
+        permit = yield from sending.permit()
+        if permit is None:
+            return self._release(f"the account is {self._connection.halted}")
         if permit.verdict is None or not permit.verdict.may_send:
             return self._not_permitted(permit, step.number, attempt_id)
         prepared = replace(
             prepared, first_sending_at=permit.verdict.first_sending_at, sends=permit.verdict.sends or 1
         )
-        sent = Sent(self._desk, self._connection, self._post, attempt_id, complete=last)
         try:
-            confirmed = yield from sent.send(prepared, permit.deadline)
+            confirmed = yield from sending.send(prepared, permit.deadline)
         except OutcomeUnknown:
             return UNCONFIRMED
         except AuthExpired as exc:
@@ -311,7 +299,7 @@ class PublishJob:
             give_back=give_back,
             retry_in_seconds=retry_in_seconds,
             error_class=exc.error_class,
-            error=_words(exc),
+            error=words(exc),
         )
         return outcome if status == "scheduled" else self._lost() if status is None else RELEASED
 
@@ -341,7 +329,7 @@ class PublishJob:
             self._post.id,
             step=step,
             error_class=exc.error_class,
-            error=_words(exc),
+            error=words(exc),
         )
         if status == "posted":  # its first step is out; it stopped at a later one
             self._desk.incomplete += 1
@@ -362,7 +350,7 @@ class PublishJob:
             self._desk.db,
             attempt_id,
             error_class=exc.error_class,
-            error=_words(exc),
+            error=words(exc),
             retryable=exc.retryable,
             http_status=exc.http_status,
         )
@@ -381,123 +369,6 @@ class PublishJob:
         )
 
 
-class Sent:
-    """The visible request of one attempt whose `sending` is committed, and the fact that comes of it."""
-
-    def __init__(
-        self, desk: Desk, connection: Connection, post: ClaimedPost, attempt_id: int, *, complete: bool
-    ) -> None:
-        self._desk = desk
-        self._connection = connection
-        self._post = post
-        self._attempt_id = attempt_id
-        self._complete = complete  # no step of the post is left after this one
-
-    def send(self, prepared: PreparedStep, deadline: float) -> Generator[Request, Any, Confirmed]:
-        """Send, and record what happened, whatever it was.
-
-        Raises OutcomeUnknown once the post is unconfirmed; the platform's refusal when the step is provably not out.
-        """
-        adapter, began = self._connection.adapter, now_seconds()
-        session: Session | None = None
-        try:
-            session = self._connection.session()
-            session.write_deadline = deadline
-            confirmed: Confirmed = yield Call(partial(adapter.send_step, prepared, session))
-        except Exception as exc:
-            failure = self._failed(exc, session)  # the fact first: what follows may lose the database
-            if session is not None:
-                self._connection.note(session.seen)
-            raise failure from exc
-        self.confirm(confirmed)
-        self._connection.note(session.seen)
-        log.event(
-            "post_published",
-            platform=self._connection.account.platform,
-            account_id=self._post.account_id,
-            post_id=self._post.id,
-            step=prepared.number,
-            attempt=self._post.attempt,
-            duration_ms=round((now_seconds() - began) * 1000),
-            url=confirmed.url,
-        )
-        return confirmed
-
-    def confirm(self, confirmed: Confirmed) -> None:
-        """Record that the step is out. Raises OutcomeUnknown when that thing belongs to another step already."""
-        try:
-            self._desk.fact(
-                lambda: posts.record_confirmed(
-                    self._desk.db,
-                    self._attempt_id,
-                    remote_id=confirmed.remote_id,
-                    url=confirmed.url,
-                    answer=confirmed.extra,
-                    complete=self._complete,
-                )
-            )
-        except Conflict:
-            raise self._unknown(
-                f"the platform answered with {confirmed.remote_id!r}, which is another post's",
-                None,
-                person=True,
-            ) from None
-
-    def _failed(self, exc: Exception, session: Session | None) -> PlatformError:
-        """Record a send that did not come back confirmed. What the adapter thinks counts only if nothing is open."""
-        error = exc if isinstance(exc, PlatformError) else None
-        if error is None:
-            log.event("send_failed", level=log.ERROR, exc_info=exc, post_id=self._post.id)
-            error = PlatformFailure("a bug in socialcron stopped the send; see the log", retryable=False)
-        visible = "unsent" if session is None else session.visible
-        if visible == "open" or isinstance(error, OutcomeUnknown):
-            return self._unknown(_words(error), error.http_status)
-        if visible == "unsent":
-            self._desk.fact(
-                lambda: posts.record_not_sent(
-                    self._desk.db, [self._attempt_id], error=_words(error), error_class=error.error_class
-                )
-            )
-            return error
-        phase = self._desk.fact(
-            lambda: posts.record_refused(
-                self._desk.db,
-                self._attempt_id,
-                error_class=error.error_class,
-                error=_words(error),
-                retryable=error.retryable,
-                http_status=error.http_status,
-            )
-        )
-        if isinstance(error, OutcomeUnknown | Unavailable) and phase == "refused":
-            # An adapter's slip: a refusal is final, whatever it was called.
-            return Rejected(error.message, http_status=error.http_status)
-        return error
-
-    def _unknown(self, error: str, http_status: int | None, *, person: bool = False) -> OutcomeUnknown:
-        deadline = self._desk.settings.send_deadline_seconds
-        look_in = None if person else self._connection.adapter.declaration.look_in_seconds(deadline)
-        self._desk.fact(
-            lambda: posts.record_unknown(
-                self._desk.db,
-                self._attempt_id,
-                error=error,
-                http_status=http_status,
-                look_in_seconds=look_in,
-            )
-        )
-        log.event(
-            "post_unconfirmed",
-            level=log.WARNING,
-            platform=self._connection.account.platform,
-            account_id=self._post.account_id,
-            post_id=self._post.id,
-            error=error,
-            http_status=http_status,
-        )
-        return OutcomeUnknown(error, http_status=http_status)
-
-
 def content_of(post: ClaimedPost) -> Content:
     return Content(
         text=post.text,
@@ -508,12 +379,6 @@ def content_of(post: ClaimedPost) -> Content:
         first_comment=post.first_comment,
         variants=post.variants,
     )
-
-
-def _words(exc: PlatformError) -> str:
-    """An error as it is kept on the post: redacted, with its hint, 1,000 characters at most."""
-    text = f"{exc.message} ({exc.hint})" if exc.hint else exc.message
-    return log.redact(text).replace("\x00", "")[:1000]
 
 
 def _payload_hash(step: Step) -> str:

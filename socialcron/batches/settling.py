@@ -8,23 +8,22 @@ from typing import Any
 
 from socialcron import log
 from socialcron.batches.connection import Connection, Postponed
-from socialcron.batches.desk import Desk, Permit
+from socialcron.batches.desk import Desk
 from socialcron.batches.publishing import (
-    BUSY_SECONDS,
     POSTED,
     RECONCILED,
     RELEASED,
     UNCONFIRMED,
-    Sent,
     content_of,
 )
-from socialcron.batches.runner import Send, Until, Work
+from socialcron.batches.runner import Work
+from socialcron.batches.sending import Sending
 from socialcron.content import steps_for
 from socialcron.errors import AuthExpired, BadInput, OutcomeUnknown, PlatformError, RateLimited
 from socialcron.model import Confirmed, Look, PreparedStep, Step, StepKind
 from socialcron.platforms.http import now_seconds
 from socialcron.store import posts
-from socialcron.store.posts import Attempt, ClaimedPost, SendRequest
+from socialcron.store.posts import Attempt, ClaimedPost
 
 LOOK_AGAIN_SECONDS = 60.0  # the least time between the two looks that prove an absence
 TROUBLE_SECONDS = 300.0  # after a look that failed
@@ -136,16 +135,16 @@ class SettleJob:
 
     def _adopt(self, match: Confirmed) -> str:
         try:
-            self._sent().confirm(match)
+            self._sending().confirm(match)
         except OutcomeUnknown:
             return UNCONFIRMED
         self._log("post_reconciled", found=True, url=match.url)
         return RECONCILED
 
-    def _sent(self) -> Sent:
+    def _sending(self) -> Sending:
         assert self._attempt is not None
         complete = self._attempt.step + 1 >= len(self._steps())
-        return Sent(self._desk, self._connection, self._post, self._attempt.id, complete=complete)
+        return Sending(self._desk, self._connection, self._post, self._attempt.id, complete=complete)
 
     # --- not found -----------------------------------------------------------------------------------------------
 
@@ -164,24 +163,15 @@ class SettleJob:
 
     def _repeat(self, prepared: PreparedStep) -> Work:
         assert self._attempt is not None
-        while True:
-            if self._connection.halted:
-                return self._postpone(LOOK_AGAIN_SECONDS, error=f"the account is {self._connection.halted}")
-            request = SendRequest(
-                attempt_id=self._attempt.id,
-                post_id=self._post.id,
-                account_id=self._post.account_id,
-                revision=self._post.revision,
-            )
-            permit: Permit = yield Send(request)
-            if not permit.busy:
-                break
-            yield Until(now_seconds() + BUSY_SECONDS)
+        sending = self._sending()
+        permit = yield from sending.permit()
+        if permit is None:
+            return self._postpone(LOOK_AGAIN_SECONDS, error=f"the account is {self._connection.halted}")
         if permit.verdict is None or not permit.verdict.may_send:
             wait = permit.verdict.reopens_in_seconds if permit.verdict else None
             return self._postpone(wait or LOOK_AGAIN_SECONDS, outcome=RELEASED)
         try:
-            yield from self._sent().send(replace(prepared, sends=permit.verdict.sends or 0), permit.deadline)
+            yield from sending.send(replace(prepared, sends=permit.verdict.sends or 0), permit.deadline)
         except OutcomeUnknown:
             return UNCONFIRMED
         except RateLimited as exc:

@@ -1,0 +1,164 @@
+"""The one visible request of a step: committed before, sent once, recorded after, whatever happens."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from functools import partial
+from typing import Any
+
+from socialcron import log
+from socialcron.batches.connection import Connection
+from socialcron.batches.desk import Desk, Permit
+from socialcron.batches.runner import Call, Request, Send, Until
+from socialcron.errors import (
+    Conflict,
+    OutcomeUnknown,
+    PlatformError,
+    PlatformFailure,
+    Rejected,
+    Unavailable,
+)
+from socialcron.model import Confirmed, PreparedStep
+from socialcron.platforms.http import Session, now_seconds
+from socialcron.store import posts
+from socialcron.store.posts import ClaimedPost, SendRequest
+
+BUSY_SECONDS = 0.2  # between two tries to take an account that another run works
+
+
+class Sending:
+    """One visible request: the commit before it, the request, and the fact that comes of it."""
+
+    def __init__(
+        self, desk: Desk, connection: Connection, post: ClaimedPost, attempt_id: int, *, complete: bool
+    ) -> None:
+        self._desk = desk
+        self._connection = connection
+        self._post = post
+        self._attempt_id = attempt_id
+        self._complete = complete  # no step of the post is left after this one
+
+    def permit(self) -> Generator[Request, Any, Permit | None]:
+        """Have `sending` committed, waiting for a run that works the account; None when the account is halted."""
+        request = SendRequest(
+            attempt_id=self._attempt_id,
+            post_id=self._post.id,
+            account_id=self._post.account_id,
+            revision=self._post.revision,
+        )
+        while not self._connection.halted:
+            permit: Permit = yield Send(request)
+            if not permit.busy:
+                return permit
+            yield Until(now_seconds() + BUSY_SECONDS)
+        return None
+
+    def send(self, prepared: PreparedStep, deadline: float) -> Generator[Request, Any, Confirmed]:
+        """Send, and record what happened, whatever it was.
+
+        Raises OutcomeUnknown once the post is unconfirmed; the platform's refusal when the step is provably not out.
+        """
+        adapter, began = self._connection.adapter, now_seconds()
+        session: Session | None = None
+        try:
+            session = self._connection.session()
+            session.write_deadline = deadline
+            confirmed: Confirmed = yield Call(partial(adapter.send_step, prepared, session))
+        except Exception as exc:
+            failure = self._failed(exc, session)  # the fact first: what follows may lose the database
+            if session is not None:
+                self._connection.note(session.seen)
+            raise failure from exc
+        self.confirm(confirmed)
+        self._connection.note(session.seen)
+        log.event(
+            "post_published",
+            platform=self._connection.account.platform,
+            account_id=self._post.account_id,
+            post_id=self._post.id,
+            step=prepared.number,
+            attempt=self._post.attempt,
+            duration_ms=round((now_seconds() - began) * 1000),
+            url=confirmed.url,
+        )
+        return confirmed
+
+    def confirm(self, confirmed: Confirmed) -> None:
+        """Record that the step is out. Raises OutcomeUnknown when that thing belongs to another step already."""
+        try:
+            self._desk.fact(
+                lambda: posts.record_confirmed(
+                    self._desk.db,
+                    self._attempt_id,
+                    remote_id=confirmed.remote_id,
+                    url=confirmed.url,
+                    answer=confirmed.extra,
+                    complete=self._complete,
+                )
+            )
+        except Conflict:
+            raise self._unknown(
+                f"the platform answered with {confirmed.remote_id!r}, which is another post's",
+                None,
+                person=True,
+            ) from None
+
+    def _failed(self, exc: Exception, session: Session | None) -> PlatformError:
+        """Record a send that did not come back confirmed. What the adapter thinks counts only if nothing is open."""
+        error = exc if isinstance(exc, PlatformError) else None
+        if error is None:
+            log.event("send_failed", level=log.ERROR, exc_info=exc, post_id=self._post.id)
+            error = PlatformFailure("a bug in socialcron stopped the send; see the log", retryable=False)
+        visible = "unsent" if session is None else session.visible
+        if visible == "open" or isinstance(error, OutcomeUnknown):
+            return self._unknown(words(error), error.http_status)
+        if visible == "unsent":
+            self._desk.fact(
+                lambda: posts.record_not_sent(
+                    self._desk.db, [self._attempt_id], error=words(error), error_class=error.error_class
+                )
+            )
+            return error
+        phase = self._desk.fact(
+            lambda: posts.record_refused(
+                self._desk.db,
+                self._attempt_id,
+                error_class=error.error_class,
+                error=words(error),
+                retryable=error.retryable,
+                http_status=error.http_status,
+            )
+        )
+        if isinstance(error, OutcomeUnknown | Unavailable) and phase == "refused":
+            # An adapter's slip: a refusal is final, whatever it was called.
+            return Rejected(error.message, http_status=error.http_status)
+        return error
+
+    def _unknown(self, error: str, http_status: int | None, *, person: bool = False) -> OutcomeUnknown:
+        deadline = self._desk.settings.send_deadline_seconds
+        look_in = None if person else self._connection.adapter.declaration.look_in_seconds(deadline)
+        self._desk.fact(
+            lambda: posts.record_unknown(
+                self._desk.db,
+                self._attempt_id,
+                error=error,
+                http_status=http_status,
+                look_in_seconds=look_in,
+            )
+        )
+        log.event(
+            "post_unconfirmed",
+            level=log.WARNING,
+            platform=self._connection.account.platform,
+            account_id=self._post.account_id,
+            post_id=self._post.id,
+            error=error,
+            http_status=http_status,
+        )
+        return OutcomeUnknown(error, http_status=http_status)
+
+
+def words(exc: PlatformError) -> str:
+    """An error as it is kept on the post: redacted, with its hint, 1,000 characters at most."""
+    text = f"{exc.message} ({exc.hint})" if exc.hint else exc.message
+    return log.redact(text).replace("\x00", "")[:1000]
