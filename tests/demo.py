@@ -160,7 +160,7 @@ class Demo:
         posts = [
             self.ask("posts", "show", str(post["id"])) for post in self.ask("posts", "list")["posts"][::-1]
         ]
-        wrong, rows = 0, [("post", "account", "what", "status", "sandbox", "late")]
+        wrong, rows = 0, [("post", "account", "what", "status", "sandbox", "after due")]
         for post in posts:
             steps = 1 + len(post["thread"]) + bool(post["first_comment"])
             ids = [attempt["remote_id"] for attempt in post["attempts"] if attempt["phase"] == "confirmed"]
@@ -338,13 +338,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)  # make passes them on, too, and stopping takes a second
         demo.stop()
-    shown = os.path.relpath(directory)
     print(
-        f"{time.monotonic() - started:.0f} s. Its sandbox and its PostgreSQL are stopped; its files are in {shown}/.\n"
+        f"{time.monotonic() - started:.0f} s. Its sandbox and its PostgreSQL are stopped; its files are in {directory}.\n"
         f"\nGo on:\n"
-        f"  cd {shlex.quote(shown)} && {PROGRAM} posts show 1        # any command; the database starts by itself\n"
-        f'  README.md, "Five minutes to a real account"         # Mastodon, Bluesky\n'
-        f"  {PROGRAM} --help"
+        f"  cd {shlex.quote(str(directory))}\n"
+        f"  {shlex.quote(str(PROGRAM))} posts show 10   # any command; the database starts by itself\n"
+        f'\nA real account: README.md, "Five minutes to a real account".'
     )
     return 0
 

@@ -58,7 +58,9 @@ def test_demo__publishes_everything_once__and_does_so_again(directory: Path) -> 
         assert "12 posted, 1 unconfirmed" in said
         assert "$ socialcron posts explain 12\npost 12, unconfirmed: " in said
         assert "1 claimed: 1 reconciled" in said
-        assert re.search(r"posted\s+13\n", said), said  # the table of `status`
+        assert re.search(
+            r"^Posts *\n *scheduled +processing +posted .*\n.*\n +0 +0 +13 ", said, re.MULTILINE
+        ), said
         assert "13 posts, each confirmed on the sandbox's side exactly once; nothing else is there." in said
         assert processes_of(directory) == []
 
