@@ -339,7 +339,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             signal.signal(number, signal.SIG_IGN)  # make passes them on, too, and stopping takes a second
         demo.stop()
     print(
-        f"{time.monotonic() - started:.0f} s. Its sandbox and its PostgreSQL are stopped; its files are in {directory}.\n"
+        f"{time.monotonic() - started:.0f} s. Sandbox and PostgreSQL are stopped; their files are in {directory}.\n"
         f"\nGo on:\n"
         f"  cd {shlex.quote(str(directory))}\n"
         f"  {shlex.quote(str(PROGRAM))} posts show 10   # any command; the database starts by itself\n"
