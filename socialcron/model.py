@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 StepKind = Literal["post", "reply", "comment"]
 
+POST_STATUSES = ("scheduled", "processing", "posted", "failed", "unconfirmed", "missed", "cancelled")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
@@ -63,7 +65,9 @@ class Step:
     media: tuple[Media, ...] = ()
     link: str | None = None
     poll: Poll | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)  # this platform's own (visibility, language, ...)
+    options: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # this platform's own (visibility, language, ...)
     key: str = ""  # chosen once per (post, revision, step): Idempotency-Key, or the client-chosen id
     due_at: datetime | None = None
     parent: Confirmed | None = None  # what it replies to; None for the post itself

@@ -31,6 +31,7 @@ from socialcron.commands.display import (
 )
 from socialcron.errors import BadInput, UsageError
 from socialcron.exitcodes import ExitCode
+from socialcron.model import POST_STATUSES
 from socialcron.platforms import registry
 from socialcron.whens import When, is_past, parse_span, parse_when, zone_named
 
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
     from socialcron.store.tokens import AccountRow
 
 app = group_app("Write, inspect, approve, retry and settle posts.")
-
-STATUSES = ("scheduled", "processing", "posted", "failed", "unconfirmed", "missed", "cancelled")
 
 IdsArgument = Annotated[list[int], typer.Argument(metavar="ID...", min=1, max=MAX_ID)]
 OptionalIdsArgument = Annotated[list[int] | None, typer.Argument(metavar="[ID]...", min=1, max=MAX_ID)]
@@ -247,7 +246,7 @@ def import_command(
 @app.command("list", epilog=example("socialcron posts list --status failed --status missed --platform x"))
 def list_command(
     status: Annotated[
-        list[str] | None, typer.Option("--status", help=f"{', '.join(STATUSES)}; repeat for several.")
+        list[str] | None, typer.Option("--status", help=f"{', '.join(POST_STATUSES)}; repeat for several.")
     ] = None,
     platform: Annotated[list[str] | None, typer.Option("--platform", help="Only this one; repeat.")] = None,
     account: Annotated[
@@ -268,7 +267,7 @@ def list_command(
         from socialcron.store.lists import list_posts
         from socialcron.store.scheduling import database_clock
 
-        check_words("status", status, STATUSES)
+        check_words("status", status, POST_STATUSES)
         check_words("platform", platform, registry.names())
         if search is not None:
             check_text("search", search)
@@ -303,7 +302,7 @@ def list_command(
             {"posts": rows},
             text=(
                 lambda console: show(
-                    console, table("", ("#id", "account", "status", "due", "text", ""), cells)
+                    console, table("", ("#id", "account", "status", "due", "text", "address or error"), cells)
                 )
             )
             if rows

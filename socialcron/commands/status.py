@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import tzinfo
 from typing import TYPE_CHECKING
 
 from socialcron.commands.common import EnvFileOption, JsonOption, command_context, example, single_app
 from socialcron.commands.display import clean, display_zone, moment, seconds, show, table
+from socialcron.store.status import DAYS, SAMPLE, PlatformStatus
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,7 +19,8 @@ app = single_app()
 def status(json: JsonOption = False, env_file: EnvFileOption = None) -> None:
     """Show the queue: counts, the oldest overdue post, delays, errors, rate limits, last runs.
 
-    Averages and errors are of the last 7 days. Counts above 200,000 are estimates, marked with ~.
+    Averages and errors are of the last 7 days, and of the latest 5,000 posts and tries at most. Counts above 200,000
+    are estimates, marked with ~.
     """
     with command_context("status", json=json, env_file=env_file, replica=True) as ctx:
         from socialcron.store import status as queries
@@ -54,12 +57,12 @@ def status(json: JsonOption = False, env_file: EnvFileOption = None) -> None:
                     ],
                 ),
                 table(
-                    f"\nPosted in the last {queries.DAYS} days",
+                    f"\nPosted {_period(platforms, zone)}",
                     ("platform", "#posts", "#average after due", "#slowest", "#needed 3 tries or more"),
                     [
                         (
                             row.platform,
-                            f"{'~' if row.approximate else ''}{row.posted:,}",
+                            f"{row.posted:,}",
                             seconds(row.average_seconds),
                             seconds(row.slowest_seconds),
                             row.high_retries,
@@ -154,7 +157,7 @@ def status(json: JsonOption = False, env_file: EnvFileOption = None) -> None:
                 "approximate": sorted(name for name, row in counts.items() if row.approximate),
                 "overdue_seconds": overdue,
                 "accounts": accounts,
-                "period_days": queries.DAYS,
+                "period_days": DAYS,
                 "platforms": platforms,
                 "errors": errors,
                 "high_retries": retries,
@@ -164,6 +167,13 @@ def status(json: JsonOption = False, env_file: EnvFileOption = None) -> None:
             },
             text=lambda console: show(console, *tables(), late),
         )
+
+
+def _period(platforms: list[PlatformStatus], zone: tzinfo) -> str:
+    """What the averages are of."""
+    if any(row.approximate for row in platforms):
+        return f"since {moment(min(row.since for row in platforms), zone)} (the latest {SAMPLE:,})"
+    return f"in the last {DAYS} days"
 
 
 def _outcome(outcome: object) -> str:

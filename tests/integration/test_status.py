@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from socialcron.model import POST_STATUSES
 from socialcron.store import status
 from socialcron.store.engine import Database
 from tests.conftest import Cli
@@ -19,7 +20,7 @@ def add(cli: Cli, text: str, *more: object) -> int:
 def test_status__of_an_empty_queue_is_all_zero(cli: Cli) -> None:
     ran = cli("status", "--json")
     assert ran.exit_code == 0
-    assert ran.data["posts"] == dict.fromkeys(status.STATUSES, 0)
+    assert ran.data["posts"] == dict.fromkeys(POST_STATUSES, 0)
     assert (ran.data["overdue_seconds"], ran.data["approximate"]) == (0, [])
     for name in ("platforms", "errors", "failures", "runs", "rate_limits", "high_retries"):
         assert ran.data[name] == []
