@@ -52,21 +52,28 @@ def parse_when(text: str, *, zone: Callable[[], tzinfo | None], now: datetime) -
     if text.lower() == "now":
         return When(at=None)
     try:
-        if relative := _RELATIVE.fullmatch(text):
-            return When(at=now.astimezone(UTC) + timedelta(**{_UNITS[relative[2]]: int(relative[1])}))
-        local = datetime.fromisoformat(text)
-        if "T" not in text.upper() and " " not in text:
-            raise BadInput(f"{text!r} has no time of day", hint=_FORMS)
-        if local.tzinfo is not None:
-            return When(at=local.astimezone(UTC))
-        if (local_zone := zone()) is None:
-            raise BadInput(
-                f"{text!r} has neither an offset nor a time zone",
-                hint="Add an offset (+01:00 or Z), pass --tz Europe/Berlin, or set TZ.",
-            )
-        return _in_zone(local, local_zone)
+        when = _parse(text, zone, now)
+        if when.at is not None and when.at.year >= 9999:  # the database takes none either
+            raise OverflowError
+        return when
     except (ValueError, OverflowError) as exc:
         raise BadInput(f"{text!r} is no time", hint=_FORMS) from exc
+
+
+def _parse(text: str, zone: Callable[[], tzinfo | None], now: datetime) -> When:
+    if relative := _RELATIVE.fullmatch(text):
+        return When(at=now.astimezone(UTC) + timedelta(**{_UNITS[relative[2]]: int(relative[1])}))
+    local = datetime.fromisoformat(text)
+    if "T" not in text.upper() and " " not in text:
+        raise BadInput(f"{text!r} has no time of day", hint=_FORMS)
+    if local.tzinfo is not None:
+        return When(at=local.astimezone(UTC))
+    if (local_zone := zone()) is None:
+        raise BadInput(
+            f"{text!r} has neither an offset nor a time zone",
+            hint="Add an offset (+01:00 or Z), pass --tz Europe/Berlin, or set TZ.",
+        )
+    return _in_zone(local, local_zone)
 
 
 def parse_span(text: str) -> timedelta:

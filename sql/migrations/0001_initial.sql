@@ -75,6 +75,7 @@ CREATE TABLE socialcron.posts (
     status              text NOT NULL DEFAULT 'scheduled' CHECK (status IN
                             ('scheduled', 'processing', 'posted', 'failed', 'unconfirmed', 'missed', 'cancelled')),
     due_at              timestamptz NOT NULL,                -- what the caller asked for; never moved by us. null: now
+                        CHECK (due_at BETWEEN '1970-01-01+00' AND '9999-12-30+00'),  -- what Python can hold: no infinity
     retry_at            timestamptz,                         -- when a retry, a rate limit or the breaker lets it go
     ready_at            timestamptz,                         -- the only time the claim reads; kept by triggers
     content_ready       boolean NOT NULL DEFAULT false,      -- approved and not empty; kept by triggers

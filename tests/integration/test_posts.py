@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from socialcron.content import Content
@@ -297,6 +298,12 @@ def test_posts_add__says_69_on_a_read_only_database(cli: Cli, db: Database, stub
     db.connection.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'.encode())
     ran = cli("posts", "add", "--account", stub, "--text", "hi", "--json")
     assert (ran.exit_code, ran.error["code"]) == (69, "database_unavailable")
+
+
+@pytest.mark.parametrize("due_at", ["infinity", "-infinity", "20000-01-01"])
+def test_posts__take_no_time_that_a_list_could_not_show(db: Database, stub: int, due_at: str) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation):
+        db.connection.execute("SELECT socialcron.schedule_post(%s, 'hi', %s)", [stub, due_at])
 
 
 # --- show and list -----------------------------------------------------------------------------------------------

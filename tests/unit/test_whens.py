@@ -60,7 +60,16 @@ def test_parse_when__takes_the_first_of_two_equal_local_times_and_says_so() -> N
 
 @pytest.mark.parametrize(
     "text",
-    ["", "tomorrow", "2026-12-01", "2026-13-01T00:00Z", "+5", "0001-01-01T00:00+14:00", "+999999d\x00"],
+    [
+        "",
+        "tomorrow",
+        "2026-12-01",
+        "2026-13-01T00:00Z",
+        "+5",
+        "0001-01-01T00:00+14:00",
+        "9999-12-31T00:00Z",
+        "+999999d\x00",
+    ],
 )
 def test_parse_when__refuses_what_is_no_time(text: str) -> None:
     with pytest.raises(BadInput):
