@@ -177,6 +177,7 @@ def _period(platforms: list[PlatformStatus], zone: tzinfo) -> str:
 
 
 def _outcome(outcome: object) -> str:
-    """{"claimed": 3, "posted": 2, "failed": 0} -> "3 claimed, 2 posted"."""
+    """{"claimed": 3, "posted": 2, "failed": 0} -> "3 claimed, 2 posted"; jsonb keeps no order, so the biggest first."""
     pairs = outcome.items() if isinstance(outcome, dict) else ()
-    return ", ".join(f"{clean(value)} {clean(name)}" for name, value in pairs if value)
+    ordered = sorted(pairs, key=lambda pair: (-pair[1] if isinstance(pair[1], int) else 0, pair[0]))
+    return ", ".join(f"{clean(value)} {clean(name)}" for name, value in ordered if value)
