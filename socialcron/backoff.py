@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 FIRST_SECONDS = 120.0
+LONGEST_SECONDS = 7200.0
 JITTER = 0.1
 
 
@@ -14,5 +15,6 @@ def backoff_seconds(attempt: int, *, retry_after: float | None = None) -> float:
     Up to 10 % jitter is added, never taken away, so that posts that failed together do not return together.
     `retry_after`, seconds the platform asked for, always wins over a shorter wait of ours.
     """
-    wait = min(FIRST_SECONDS * 2 ** (max(attempt, 1) - 1), 7200.0)
+    doublings = min(max(attempt, 1) - 1, 20)
+    wait = min(FIRST_SECONDS * (1 << doublings), LONGEST_SECONDS)
     return max(wait, retry_after or 0.0) * (1.0 + random.uniform(0.0, JITTER))
