@@ -39,6 +39,9 @@ class RemoteSandbox:
     def state(self) -> dict[str, Any]:
         return self._ask("/state")
 
+    def settings(self, platform: str, **switches: Any) -> None:
+        self._ask("/settings", {"platform": platform, **switches})
+
     def set_faults(self, faults: list[dict[str, Any]]) -> None:
         """These and no others."""
         self._ask("/faults", faults)

@@ -73,7 +73,8 @@ FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "late_arrival", "probability": 0.08, "visible_only": True, "seconds": 2.0},
     {"kind": "late_arrival", "probability": 0.05, "visible_only": True, "seconds": 1.0, "status": 503},
     {"kind": "lagging_listing", "probability": 0.2, "visible_only": True, "seconds": 2.0},
-    {"kind": "slow", "probability": 0.1, "seconds": 0.7},
+    {"kind": "slow", "probability": 0.3, "visible_only": True, "seconds": 0.3},  # so that kills hit sends
+    {"kind": "slow", "probability": 0.05, "seconds": 0.7},
     {"kind": "slow", "probability": 0.02, "seconds": 1.5},
     {"kind": "429", "probability": 0.03, "path": _NO_TOKENS},
     {"kind": "5xx", "probability": 0.04, "path": _NO_TOKENS},
@@ -263,7 +264,7 @@ class Chaos:
             self._tick.wait(0.005)
 
     def start_run(self, now: float) -> None:
-        fate, after = self.random.random(), self.random.uniform(0.01, 0.3)
+        fate, after = self.random.random(), self.random.uniform(0.02, 0.6)
         number = signal.SIGKILL if fate < 0.4 else signal.SIGTERM if fate < 0.5 else None
         self.running.append((self.post_due("--limit", "10", "--look-ahead", "2"), now + after, number))
 
@@ -425,6 +426,7 @@ def chaos(home: Path, tmp_path: Path) -> Iterator[Chaos]:
     db = Database.connect(settings)
     migrate.migrate(db)
     remote = RemoteSandbox(SEED)
+    remote.settings("x", duplicate_seconds=0)  # not to be saved by X's own guard
     world = World(db=db, settings=settings, sandbox=cast(Sandbox, remote))
     chaos = Chaos(world, remote, home, environment, SEED)
     yield chaos
