@@ -136,9 +136,9 @@ def checker(settings: Settings) -> Callable[[Content, Sequence[ContentUser]], No
 
 def bad_posts(problems: list[str]) -> BadInput:
     return BadInput(
-        problems[0] if len(problems) == 1 else f"{len(problems)} problems; nothing was stored",
+        problems[0] if len(problems) == 1 else f"{len(problems)} problems",
         problems=problems if len(problems) > 1 else [],
-        hint="`socialcron platforms show NAME` lists a platform's limits.",
+        hint="Nothing was stored. `socialcron platforms show NAME` lists what a platform takes.",
     )
 
 

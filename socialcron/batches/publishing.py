@@ -21,6 +21,7 @@ from socialcron.batches.connection import Connection, Postponed
 from socialcron.batches.desk import Desk, Permit
 from socialcron.batches.runner import Call, Request, Until, Work
 from socialcron.batches.sending import Sending, words
+from socialcron.batches.validation import step_problems
 from socialcron.content import Content, steps_for
 from socialcron.errors import (
     AuthExpired,
@@ -106,7 +107,7 @@ class PublishJob:
             )
             for step in steps_for(content_of(post), declaration.name)
         )
-        if problems := self._adapter.validate(steps, self._connection.account.settings):
+        if problems := step_problems(self._adapter, steps, self._connection.account.settings):
             raise Rejected("; ".join(map(str, problems)))
         return steps
 
@@ -217,7 +218,7 @@ class PublishJob:
         for item in step.media:
             brought.append((yield Call(partial(bring, item))))
         step = replace(step, media=tuple(brought))
-        if problems := self._adapter.validate((step,), self._connection.account.settings):
+        if problems := step_problems(self._adapter, [step], self._connection.account.settings):
             raise Rejected("; ".join(map(str, problems)))
         return step
 

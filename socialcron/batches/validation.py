@@ -1,8 +1,11 @@
-"""The one validator of posts: for `posts add`, `import`, `edit` and `validate`. No network, no database."""
+"""The one validator of posts: for `posts add`, `import`, `edit`, `validate`, and the moment before sending.
+
+No network, no database.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ from socialcron.content import Content, steps_for
 from socialcron.errors import BadInput, Rejected, UsageError
 from socialcron.model import Media, Problem, Step
 from socialcron.platforms import registry
+from socialcron.platforms.base import Adapter, Declaration
 
 
 def find_problems(
@@ -28,7 +32,7 @@ def find_problems(
         steps = steps_for(content, platform)
     except (UsageError, BadInput) as exc:
         return [Problem(field="platform" if isinstance(exc, UsageError) else "content", message=exc.message)]
-    problems = list(_missing_features(steps, adapter.declaration.features, adapter.declaration.title))
+    problems: list[Problem] = []
     looked_at = []
     for step in steps:
         media = []
@@ -42,8 +46,13 @@ def find_problems(
                     Problem(field=where, message=f"{exc.message}. {exc.hint}" if exc.hint else exc.message)
                 )
         looked_at.append(replace(step, media=tuple(media)))
-    problems += adapter.validate(looked_at, settings)
-    return list(dict.fromkeys(problems))
+    return problems + step_problems(adapter, looked_at, settings)
+
+
+def step_problems(adapter: Adapter, steps: Sequence[Step], settings: Mapping[str, Any]) -> list[Problem]:
+    """What the platform does not offer at all, then what is beyond its limits."""
+    missing = _missing_features(steps, adapter.declaration)
+    return list(dict.fromkeys([*missing, *adapter.validate(steps, settings)]))
 
 
 def text_problem(text: str) -> str | None:
@@ -85,7 +94,7 @@ def _look_at(media: Media, root: Path | None) -> Media:
     return media
 
 
-def _missing_features(steps: tuple[Step, ...], features: frozenset[str], title: str) -> Iterator[Problem]:
+def _missing_features(steps: Sequence[Step], declaration: Declaration) -> Iterator[Problem]:
     used = {
         "media": any(step.media for step in steps),
         "link": any(step.link for step in steps),
@@ -94,5 +103,5 @@ def _missing_features(steps: tuple[Step, ...], features: frozenset[str], title: 
         "first_comment": any(step.kind == "comment" for step in steps),
     }
     for feature, is_used in used.items():
-        if is_used and feature not in features:
-            yield Problem(field=feature, message=f"{title} offers no {feature.replace('_', ' ')}")
+        if is_used and feature not in declaration.features:
+            yield Problem(field=feature, message=f"{declaration.title} offers no {feature.replace('_', ' ')}")

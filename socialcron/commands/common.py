@@ -54,7 +54,12 @@ PlatformOption = Annotated[
 ]
 MaxRuntimeOption = Annotated[
     float | None,
-    typer.Option("--max-runtime", min=1, metavar="SECONDS", help="Start nothing new after this time."),
+    typer.Option(
+        "--max-runtime",
+        min=1,
+        metavar="SECONDS",
+        help="Start nothing new after this time. [default: 300, plus the look-ahead]",
+    ),
 ]
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be done; claim and send nothing.")

@@ -234,8 +234,6 @@ def _problems(step: Step, settings: Mapping[str, Any]) -> Iterator[Problem]:
     ):
         if measured > most:
             yield Problem(field=name, message=f"{measured} {unit}, at most {most:.0f}")
-    if step.poll:
-        yield Problem(field="poll", message="Bluesky has no polls")
     if (count := len(_languages(step, settings))) > limit("languages"):
         yield Problem(field="language", message=f"{count} languages, at most {limit('languages'):.0f}")
     if len(step.media) > limit("media"):

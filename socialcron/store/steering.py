@@ -236,7 +236,7 @@ def resolve_post(
         if post.status != "unconfirmed" and not unknown:
             raise BadInput(
                 f"post {post_id} is {post.status}: there is nothing to resolve",
-                hint=f"`socialcron posts explain {post_id}` says what it waits for.",
+                hint=f"Only unconfirmed posts need it; `socialcron posts explain {post_id}` says how this one stands.",
             )
         if outcome != "posted":
             status: str | None = db.value("resolve_absent", {"post_id": post_id, "retry": outcome == "retry"})

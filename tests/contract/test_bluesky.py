@@ -26,7 +26,7 @@ from socialcron.errors import (
     Rejected,
     Unavailable,
 )
-from socialcron.model import Account, Confirmed, Media, Poll, PreparedStep, Ready, Saved, Step
+from socialcron.model import Account, Confirmed, Media, PreparedStep, Ready, Saved, Step
 from socialcron.platforms import bluesky
 from socialcron.platforms.base import App
 from socialcron.platforms.bluesky import Bluesky
@@ -123,7 +123,6 @@ def test_choose_key__is_a_tid_of_the_due_second_and_the_seed() -> None:
         ({"text": "x" * 301}, "text", "301 characters, at most 300"),
         ({"text": "👨‍👩‍👧‍👦" * 121}, "text", "3025 UTF-8 bytes, at most 3000"),
         ({"text": "x" * 301, "number": 2, "kind": "reply"}, "thread[2]", "301"),
-        ({"poll": Poll(options=("a", "b"))}, "poll", "no polls"),
         ({"options": {"language": "en,de,fr,it"}}, "language", "4 languages, at most 3"),
         ({"media": [("image/png", 1)] * 5}, "media", "5 images, at most 4"),
         ({"media": [("video/mp4", 1)]}, "media[1]", "video/mp4"),

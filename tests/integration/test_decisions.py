@@ -237,3 +237,12 @@ def test_an_unknown_platform__is_left_to_a_host_that_knows_it(world: World, cli:
     row = world.row(post)
     assert (row["status"], row["attempt"]) == ("scheduled", 0)
     assert "platform is unknown here" in row["last_error"]
+
+
+def test_a_feature_the_platform_lacks__fails_the_post_naming_it(world: World, cli: Cli) -> None:
+    post = world.post(world.account("bluesky"), poll={"options": ["a", "b"]})
+
+    assert cli("post-due", "--json").data["failed"] == 1
+
+    row = world.row(post)
+    assert (row["error_class"], row["last_error"]) == ("invalid_content", "poll: Bluesky offers no poll")
