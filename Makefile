@@ -36,7 +36,7 @@ test: venv ## The whole suite, on an embedded PostgreSQL of its own; ARGS="-k na
 	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 chaos: venv ## Every crash point, then a random run of CHAOS_MINUTES (10)
-	CHAOS_FULL=1 CHAOS_MINUTES=$(or $(CHAOS_MINUTES),10) $(BIN)/python -m pytest -n 2 tests/chaos $(ARGS)
+	CHAOS_FULL=1 CHAOS_MINUTES=$(or $(CHAOS_MINUTES),10) $(BIN)/python -m pytest -n 2 --dist worksteal tests/chaos $(ARGS)
 
 bench: venv ## Measure the budgets
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -99,6 +99,11 @@ SCENARIOS = [
     ),
     Scenario("mastodon", "refresh", POST, account={"refresh": True}, tokens_die=True),
     Scenario("x", "refresh", POST, account={"auth": "oauth2"}, tokens_die=True),
+    Scenario(
+        "bluesky", "refresh", POST, account={"session": True}
+    ),  # its app password helps where a token is lost
+    # Gives the account back while it waits, and takes it again.
+    Scenario("mastodon", "look ahead", {**POST, "due": "now() + interval '1 second'"}),
 ]
 
 
@@ -123,8 +128,11 @@ class Attack:
     def suffer(self, trap: Trap) -> str | None:
         """What is wrong after `trap`; None if nothing is."""
         try:
-            self.begin()
-            ended = self.run(self.scenario.command, trap)
+            for _ in range(3):
+                self.begin()
+                ended = self.run(self.scenario.command, trap)
+                if len(ended.calls) >= int(trap.at):
+                    break  # a host so busy that a wait was over before it began makes fewer calls
             expected = (-signal.SIGKILL,) if trap.harm in ("before", "after") else (0, ExitCode.UNAVAILABLE)
             assert ended.exit_code in expected, f"exit code {ended.exit_code}"
             self.check_outcome()

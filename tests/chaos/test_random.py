@@ -266,11 +266,18 @@ class Chaos:
     def start_run(self, now: float) -> None:
         fate, after = self.random.random(), self.random.uniform(0.02, 0.6)
         number = signal.SIGKILL if fate < 0.4 else signal.SIGTERM if fate < 0.5 else None
-        self.running.append((self.post_due("--limit", "10", "--look-ahead", "2"), now + after, number))
+        child = (
+            self.command("reset-stuck", "--json")
+            if self.random.random() < 0.1
+            else self.post_due("--limit", "10", "--look-ahead", "2")
+        )
+        self.running.append((child, now + after, number))
 
     def post_due(self, *options: str) -> Child:
+        return self.command("post-due", "--json", "--grace", "2", "--max-runtime", "6", *options)
+
+    def command(self, *arguments: str) -> Child:
         self.counts["runs"] += 1
-        arguments = ["post-due", "--json", "--grace", "2", "--max-runtime", "6", *options]
         return children.start(arguments, self.environment, patch=shorten_times)
 
     def reap(self, now: float) -> None:
