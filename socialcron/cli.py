@@ -62,6 +62,7 @@ def _root() -> LazyGroup:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code. Nothing but KeyboardInterrupt during start-up leaves this function."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    _open_missing_streams()
     if arguments == ["--version"]:
         from socialcron import __version__
 
@@ -87,6 +88,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     if code == 130:  # typer's code for Ctrl-C; ours says "run again"
         return _report(arguments, "interrupted", "interrupted", "Run it again.", ExitCode.INTERRUPTED)
     return code if isinstance(code, int) else ExitCode.OK
+
+
+def _open_missing_streams() -> None:
+    """Give a process started with `<&-` or `>&-` something to read nothing from and to write nothing to.
+
+    Python has None there, and the next socket would get the number of the missing stream.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))
 
 
 def _report(

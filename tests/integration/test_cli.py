@@ -239,3 +239,23 @@ def test_closed_pipe__is_no_error(environment: dict[str, str]) -> None:
     os.close(writer)
 
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    ("closed", "words", "exit_code"),
+    [
+        ("<&-", "accounts add mastodon --handle me --set base_url=https://social.example --credentials -", 65),
+        ("<&-", "posts import -", 65),
+        (">&-", "platforms list", 0),
+        (">&-", "platforms list --json", 0),
+        (">&- 2>&- <&-", "platforms show nosuch", 2),
+    ],
+)
+def test_missing_standard_streams__are_empty_and_no_bug(
+    environment: dict[str, str], closed: str, words: str, exit_code: int
+) -> None:
+    command = f"exec {sys.executable} -m socialcron {words} {closed}"
+
+    ran = subprocess.run(["/bin/sh", "-c", command], env=environment, capture_output=True, text=True)
+
+    assert (ran.returncode, "Traceback" in ran.stderr) == (exit_code, False), ran.stderr
