@@ -394,7 +394,11 @@ def record_refused(
 def record_not_sent(
     db: Database, attempt_ids: Sequence[int], *, error: str, error_class: str = "network"
 ) -> None:
-    db.run("record_not_sent", {"attempt_ids": list(attempt_ids), "error": error, "error_class": error_class})
+    """Also after a `sending` commit that was not acknowledged: waits until that transaction is over."""
+    params = {"attempt_ids": list(attempt_ids), "error": error, "error_class": error_class}
+    with db.transaction():
+        db.run("lock_attempts", params)
+        db.run("record_not_sent", params)
 
 
 def record_unknown(

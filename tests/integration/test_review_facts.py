@@ -1,0 +1,82 @@
+"""Facts that race: a late answer against recovery, a commit that ends after its client was cut off."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from socialcron.settings import Settings
+from socialcron.store import posts
+from socialcron.store.engine import Database
+from socialcron.store.posts import ClaimRules, SendRequest
+from tests.world import World
+
+RULES = ClaimRules(
+    batch_size=50, look_ahead_seconds=0, lateness_seconds=86_400, catch_up_cap=10, lease_seconds=120
+)
+SENDING = {"lease_seconds": 90, "duplicate_window_seconds": 600, "breaker_per_hour": 60}
+
+
+@pytest.fixture
+def other(settings: Settings) -> Iterator[Database]:
+    """Another process's connection."""
+    with closing(Database.connect(settings)) as database:
+        yield database
+
+
+def prepared(world: World, **content: Any) -> tuple[UUID, SendRequest]:
+    """A claimed post with a prepared first step."""
+    token, post = uuid4(), world.post(world.account("stub"), **content)
+    assert posts.claim_due_posts(world.db, token, RULES).post_ids == [post]
+    attempt = posts.open_attempt(
+        world.db, token, post_id=post, step=0, revision=1, key="k", handles={}, handles_age_seconds=None
+    )
+    assert attempt is not None
+    posts.mark_prepared(world.db, attempt, request={"text": "Hello"}, handles=None, payload_hash="h")
+    account = world.row(post)["account_id"]
+    return token, SendRequest(attempt_id=attempt, post_id=post, account_id=account, revision=1)
+
+
+def while_it_waits(world: World, database: Database, work: Callable[[], Any], then: Callable[[], Any]) -> Any:
+    """Start `work` on `database`; once it waits for a lock (or has ended) do `then`; the result of `work`."""
+    with ThreadPoolExecutor(1) as pool:
+        future: Future[Any] = pool.submit(work)
+        give_up_at = time.monotonic() + 10
+        waits = "SELECT cardinality(pg_blocking_pids(%s)) > 0"
+        while not future.done() and not world.value(waits, database.connection.info.backend_pid):
+            assert time.monotonic() < give_up_at
+        then()
+        return future.result()
+
+
+def test_record_not_sent__waits_for_a_commit_that_is_still_under_way(world: World, other: Database) -> None:
+    """A commit waits for its standby, the client is cut off: the step must not stay `sending` in the queue."""
+    token, request = prepared(world)
+    params = {
+        "claim_token": token,
+        "post_ids": [request.post_id],
+        "revisions": [1],
+        "account_ids": [request.account_id],
+        "attempt_ids": [request.attempt_id],
+        **SENDING,
+    }
+    other.connection.execute(b"BEGIN")
+    for query in ("lock_posts_for_sending", "lock_accounts_for_sending", "begin_sending"):
+        assert other.rows(query, params, into=dict)
+
+    with closing(Database(world.db._factory)) as reconnected:
+        while_it_waits(
+            world,
+            reconnected,
+            lambda: posts.record_not_sent(reconnected, [request.attempt_id], error="the database went away"),
+            lambda: other.connection.execute(b"COMMIT"),
+        )
+
+    (attempt,) = world.attempts(request.post_id)
+    assert (attempt["phase"], attempt["sends"], attempt["sending_at"]) == ("prepared", 0, None)
