@@ -2,6 +2,8 @@
 -- complete: no step is left. Idempotent: a second call changes nothing and returns no row.
 -- With steps left, the holder goes on; a post nobody holds is scheduled again to continue; one that was given up
 -- (failed, cancelled) is posted up to here.
+-- The post's status is read from the row being updated and nowhere else: when recovery changes it while we wait, a
+-- second reading of the row, even in a join, would still be the old one, and the post `processing` without a holder.
 WITH fact AS (
     UPDATE socialcron.publish_attempts
        SET phase = 'confirmed', remote_id = %(remote_id)s, url = %(url)s, answer = %(answer)s, http_status = %(http_status)s,
@@ -13,19 +15,21 @@ UPDATE socialcron.posts AS p
    SET remote_id = CASE WHEN f.step = 0 THEN %(remote_id)s ELSE p.remote_id END,
        url = CASE WHEN f.step = 0 THEN %(url)s ELSE p.url END,
        posted_at = coalesce(p.posted_at, clock_timestamp()),
-       status = n.status,
-       attempt = CASE WHEN n.status = 'scheduled' THEN greatest(p.attempt - 1, 0) ELSE p.attempt END,
+       status = CASE WHEN %(complete)s THEN 'posted'
+                     WHEN p.status = 'processing' THEN 'processing'
+                     WHEN p.status IN ('unconfirmed', 'scheduled') THEN 'scheduled'
+                     ELSE 'posted' END,
+       attempt = CASE WHEN NOT %(complete)s AND p.status IN ('unconfirmed', 'scheduled') THEN greatest(p.attempt - 1, 0)
+                      ELSE p.attempt END,
        retry_at = NULL, reconcile_at = NULL,
-       incomplete_at_step = CASE WHEN n.status = 'posted' AND NOT %(complete)s THEN f.step + 1 END,
-       error_class = CASE WHEN n.status = 'posted' AND NOT %(complete)s THEN p.error_class END,
-       last_error = CASE WHEN n.status = 'posted' AND NOT %(complete)s THEN p.last_error END,
-       claim_token = CASE WHEN n.status = 'processing' THEN p.claim_token END,
-       lease_until = CASE WHEN n.status = 'processing' THEN p.lease_until END
-  FROM fact AS f,
-       LATERAL (SELECT CASE WHEN %(complete)s THEN 'posted'
-                            WHEN p.status = 'processing' THEN 'processing'
-                            WHEN p.status IN ('unconfirmed', 'scheduled') THEN 'scheduled'
-                            ELSE 'posted' END AS status
-                  FROM socialcron.posts AS p WHERE p.id = (SELECT post_id FROM fact)) AS n
+       incomplete_at_step = CASE WHEN NOT %(complete)s AND p.status NOT IN ('processing', 'unconfirmed', 'scheduled')
+                                 THEN f.step + 1 END,
+       error_class = CASE WHEN NOT %(complete)s AND p.status NOT IN ('processing', 'unconfirmed', 'scheduled')
+                          THEN p.error_class END,
+       last_error = CASE WHEN NOT %(complete)s AND p.status NOT IN ('processing', 'unconfirmed', 'scheduled')
+                         THEN p.last_error END,
+       claim_token = CASE WHEN NOT %(complete)s AND p.status = 'processing' THEN p.claim_token END,
+       lease_until = CASE WHEN NOT %(complete)s AND p.status = 'processing' THEN p.lease_until END
+  FROM fact AS f
  WHERE p.id = f.post_id
 RETURNING p.status

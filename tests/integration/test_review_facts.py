@@ -80,3 +80,33 @@ def test_record_not_sent__waits_for_a_commit_that_is_still_under_way(world: Worl
 
     (attempt,) = world.attempts(request.post_id)
     assert (attempt["phase"], attempt["sends"], attempt["sending_at"]) == ("prepared", 0, None)
+
+
+@pytest.mark.parametrize(("complete", "status"), [(True, "posted"), (False, "scheduled")])
+def test_record_confirmed__during_recovery_leaves_a_post_that_goes_on(
+    world: World, other: Database, complete: bool, status: str
+) -> None:
+    """The answer of a run that was taken for dead arrives while its post is being taken back."""
+    token, request = prepared(world, thread=[] if complete else ["more"])
+    assert posts.begin_sending(world.db, token, [request], **SENDING)[request.attempt_id].may_send
+    world.pass_time(30)
+    other.connection.execute(b"BEGIN")
+    ids = [
+        row["id"]
+        for row in other.rows("lock_stuck_posts", {"threshold_seconds": 600, "batch_size": 10}, into=dict)
+    ]
+    means = {"platforms": ["stub"], "look_in_seconds": [0.0]}
+    assert other.rows("settle_stuck_posts", {"post_ids": ids, **means}, into=dict)
+
+    with closing(Database(world.db._factory)) as late:
+        while_it_waits(
+            world,
+            late,
+            lambda: posts.record_confirmed(
+                late, request.attempt_id, remote_id="r1", url=None, answer={}, complete=complete
+            ),
+            lambda: other.connection.execute(b"COMMIT"),
+        )
+
+    row = world.row(request.post_id)
+    assert (row["status"], row["remote_id"], row["claim_token"]) == (status, "r1", None)
