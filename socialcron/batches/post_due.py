@@ -95,10 +95,14 @@ def run(db: Database, settings: Settings, options: Options) -> Summary:
         due = replace(due, wakeups_due=True)
     claim = Claim(token=uuid4())
     with _signals() as signals:
+        posts_due = due.accounts_due or due.wakeups_due
         if due.unconfirmed_due:
-            claim.unconfirmed_ids.extend(posts.claim_unconfirmed_posts(db, claim.token, rules))
+            # Half of the run at most: a platform that is down must not keep the others waiting by its open questions.
+            share = max(1, rules.batch_size // 2) if posts_due else rules.batch_size
+            unconfirmed = posts.claim_unconfirmed_posts(db, claim.token, replace(rules, batch_size=share))
+            claim.unconfirmed_ids.extend(unconfirmed)
         left = rules.batch_size - len(claim.unconfirmed_ids)
-        if left > 0 and (due.accounts_due or due.wakeups_due):
+        if left > 0 and posts_due:
             claimed = posts.claim_due_posts(db, claim.token, replace(rules, batch_size=left))
             claim = replace(claimed, unconfirmed_ids=claim.unconfirmed_ids)
         summary = Summary(recovered=recovered, outcomes=Counter(missed=len(claim.missed_ids)))
