@@ -103,11 +103,16 @@ class Connection:
         return self.adapter.can_refresh(self._credentials)
 
     def freshen(self) -> Generator[Request, Any, None]:
-        """Refresh a token that is over or nearly over."""
+        """Refresh a token that is over or nearly over.
+
+        Not one that was issued a moment ago: it may be meant to be short, or the host that stored its end may have a
+        slow clock. If it does not work, the platform will say so.
+        """
         left = self._row.token_seconds_left
         if (
             left is not None
             and left - (now_seconds() - self._read_at) < REFRESH_EARLY_SECONDS
+            and not self._row.just_refreshed
             and self.can_refresh()
         ):
             yield from self.refresh(self._row.token_version)

@@ -21,3 +21,18 @@ def test_unconfirmed_posts__many_of_them_do_not_keep_due_posts_of_other_accounts
     assert world.row(due)["status"] == "posted"
     assert ran.data["claimed"] == 3
     assert cli("post-due", "--limit", 4, "--json").data["claimed"] == 4  # nothing else is due: all of it
+
+
+def test_a_token_refreshed_a_moment_ago__is_used_and_not_taken_for_refused(world: World, cli: Cli) -> None:
+    """A platform with short-lived tokens, or a host whose clock is slow: every new token looks nearly over."""
+    account = world.account("x", auth="oauth2")
+    post = world.post(account)
+    world.run(
+        "UPDATE socialcron.accounts SET token_expires_at = now() + interval '20 seconds', refreshed_at = now()"
+    )
+
+    ran = cli("post-due", "--json")
+
+    assert ran.data["posted"] == 1, ran.stderr
+    assert world.row(post)["status"] == "posted"
+    assert world.value("SELECT status FROM socialcron.accounts") == "active"
