@@ -72,7 +72,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = _root().main(args=arguments, prog_name="socialcron", standalone_mode=False)
         sys.stdout.flush()  # here, so that a closed pipe is noticed here
     except typer.TyperException as exc:  # its subclasses are all mistakes in the command line
-        return _report(arguments, "usage", exc.format_message(), _usage_hint(exc), ExitCode.USAGE)
+        said = exc.format_message()
+        if said.startswith("Usage: "):  # no command was named, and this is the whole help
+            print(said, file=sys.stderr)
+            return ExitCode.USAGE
+        said = said.replace("a valid int range", "a whole number").replace("a valid float range", "a number")
+        return _report(arguments, "usage", said, _usage_hint(exc), ExitCode.USAGE)
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     except (BrokenPipeError, SystemExit) as exc:
@@ -97,7 +102,7 @@ def _open_missing_streams() -> None:
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode))
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  it stays open to the end
 
 
 def _report(

@@ -20,10 +20,13 @@ from socialcron.errors import AuthExpired, BadInput, PlatformError, UsageError
 from socialcron.exitcodes import ExitCode
 from socialcron.platforms import registry
 
-app = group_app("Connect and manage accounts.")
+app = group_app("Connect and manage accounts.", "socialcron accounts list", "socialcron accounts add --help")
 
 HandleOption = Annotated[
-    str, typer.Option("--handle", help="How you call it: @me@mastodon.social, me.bsky.social, ...")
+    str,
+    typer.Option(
+        "--handle", metavar="NAME", help="How you call it: @me@mastodon.social, me.bsky.social, ..."
+    ),
 ]
 CredentialsOption = Annotated[
     str | None,
@@ -39,7 +42,9 @@ SetOption = Annotated[
 ]
 StatusOption = Annotated[
     list[str] | None,
-    typer.Option("--status", help="active, needs_reconnect or disabled; repeat for several."),
+    typer.Option(
+        "--status", metavar="STATUS", help="active, needs_reconnect or disabled; repeat for several."
+    ),
 ]
 STATUSES = ("active", "needs_reconnect", "disabled")
 
@@ -49,14 +54,14 @@ STATUSES = ("active", "needs_reconnect", "disabled")
     epilog=example(
         "socialcron accounts add mastodon --handle @me@mastodon.social \\",
         "    --set base_url=https://mastodon.social --credentials token.json",
-        "socialcron platforms show mastodon   # which credentials and settings it takes",
+        "socialcron platforms show mastodon   # its credentials and settings",
     ),
 )
 def add_command(
     platform: Annotated[str, typer.Argument(help="One of `socialcron platforms list`.")],
     handle: HandleOption,
     external_id: Annotated[
-        str | None, typer.Option("--external-id", help="The platform's own id, if known.")
+        str | None, typer.Option("--external-id", metavar="ID", help="The platform's own id, if known.")
     ] = None,
     set_: SetOption = None,
     credentials: CredentialsOption = None,
@@ -122,7 +127,9 @@ def reconnect_command(
 
 @app.command("list", epilog=example("socialcron accounts list --platform x --status needs_reconnect"))
 def list_command(
-    platform: Annotated[list[str] | None, typer.Option("--platform", help="Only this one; repeat.")] = None,
+    platform: Annotated[
+        list[str] | None, typer.Option("--platform", metavar="NAME", help="Only this one; repeat.")
+    ] = None,
     status: StatusOption = None,
     json: JsonOption = False,
     env_file: EnvFileOption = None,

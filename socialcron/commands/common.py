@@ -1,6 +1,6 @@
 """What every command shares: its options, its set-up and its one way to print.
 
-    app = single_app()                                # or group_app("Posts.") for `posts list`, `posts show` ...
+    app = single_app()                                # or group_app("Posts.", "socialcron posts list")
 
     @app.command(epilog=example("socialcron status --json"))
     def status(json: JsonOption = False, env_file: EnvFileOption = None) -> None:
@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from socialcron import log
 from socialcron.settings import Settings
@@ -44,13 +45,18 @@ EnvFileOption = Annotated[
 ]
 
 # Options of the cron jobs.
-LimitOption = Annotated[int, typer.Option("--limit", min=1, help="Most items to claim in this run.")]
+LimitOption = Annotated[
+    int, typer.Option("--limit", min=1, metavar="N", help="Most items to claim in this run.")
+]
 ConcurrencyOption = Annotated[
     int | None,
-    typer.Option("--concurrency", min=1, help="Accounts worked at once. [default: CONCURRENCY, 5]"),
+    typer.Option(
+        "--concurrency", min=1, metavar="N", help="Accounts worked at once. [default: CONCURRENCY, 5]"
+    ),
 ]
 PlatformOption = Annotated[
-    list[str] | None, typer.Option("--platform", help="Only this platform; repeat for several.")
+    list[str] | None,
+    typer.Option("--platform", metavar="NAME", help="Only this platform; repeat for several."),
 ]
 MaxRuntimeOption = Annotated[
     float | None,
@@ -74,10 +80,30 @@ def single_app() -> typer.Typer:
     return typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
-def group_app(help: str) -> typer.Typer:
+class Group(TyperGroup):
+    """Lists its subcommands with the whole first sentence of each, where typer cuts them to one line."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, _first_sentence(command.help)) for name, command in self.commands.items()]
+            )
+
+
+def _first_sentence(text: str | None) -> str:
+    words = " ".join((text or "").split())
+    return words.partition(". ")[0].removesuffix(".") + "."
+
+
+def group_app(help: str, *examples: str) -> typer.Typer:
     """The app of a module with subcommands, even if it has only one so far."""
     app = typer.Typer(
-        add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True
+        cls=Group,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        no_args_is_help=True,
+        epilog=example(*examples),
     )
     app.callback(help=help)(lambda: None)
     return app

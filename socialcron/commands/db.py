@@ -5,7 +5,7 @@ from __future__ import annotations
 from socialcron.commands.common import EnvFileOption, JsonOption, command_context, example, group_app
 from socialcron.store.sqlfiles import Migration, newest_migration
 
-app = group_app("Migrate and check the schema; stop the embedded database.")
+app = group_app("Migrate and check the schema; stop the embedded database.", "socialcron db check")
 
 
 def described(migrations: list[Migration]) -> list[str]:

@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 MAX_ID = 2**63 - 1
-IdArgument = Annotated[int, typer.Argument(metavar="ID", min=1, max=MAX_ID)]
+
+
+def parse_id(text: str) -> int:
+    """An id as the command line names it. Raises typer.BadParameter, whose text is better than typer's own."""
+    if text.isascii() and text.isdigit() and len(text) <= 19 and 1 <= int(text) <= MAX_ID:
+        return int(text)
+    raise typer.BadParameter(f"{text!r} is no id: ids are whole numbers from 1")
+
+
+IdArgument = Annotated[int, typer.Argument(metavar="ID", parser=parse_id, help="As the list shows it.")]
 
 
 def display_zone(settings: Settings) -> tzinfo:

@@ -11,7 +11,7 @@ from socialcron.commands.display import fields, show, table
 from socialcron.platforms import registry
 from socialcron.platforms.base import Declaration
 
-app = group_app("Show what each platform can do and its limits.")
+app = group_app("Show what each platform can do and its limits.", "socialcron platforms show mastodon")
 
 MEANS = {
     "client_id": "by an id we choose before sending",

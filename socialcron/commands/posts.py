@@ -19,12 +19,12 @@ from socialcron.commands.common import (
     group_app,
 )
 from socialcron.commands.display import (
-    MAX_ID,
     IdArgument,
     clean,
     display_zone,
     fields,
     moment,
+    parse_id,
     progress_bar,
     show,
     table,
@@ -39,17 +39,22 @@ if TYPE_CHECKING:
     from socialcron.store.inspection import PostDetail
     from socialcron.store.tokens import AccountRow
 
-app = group_app("Write, inspect, approve, retry and settle posts.")
+app = group_app(
+    "Write, inspect, approve, retry and settle posts.", "socialcron posts list", "socialcron posts add --help"
+)
 
-IdsArgument = Annotated[list[int], typer.Argument(metavar="ID...", min=1, max=MAX_ID)]
-OptionalIdsArgument = Annotated[list[int] | None, typer.Argument(metavar="[ID]...", min=1, max=MAX_ID)]
-TextOption = Annotated[str | None, typer.Option("--text", help="What the post says.")]
+IdsArgument = Annotated[list[int], typer.Argument(metavar="ID...", parser=parse_id, help="Ids of posts.")]
+OptionalIdsArgument = Annotated[
+    list[int] | None, typer.Argument(metavar="[ID]...", parser=parse_id, help="Ids of posts.")
+]
+TextOption = Annotated[str | None, typer.Option("--text", metavar="TEXT", help="What the post says.")]
 MediaOption = Annotated[
     list[str] | None,
     typer.Option("--media", metavar="PATH|URL", help="A file below the media root, or an https URL; repeat."),
 ]
 AltOption = Annotated[
-    list[str] | None, typer.Option("--alt", help="Describes the media: the n-th --alt the n-th --media.")
+    list[str] | None,
+    typer.Option("--alt", metavar="TEXT", help="Describes the media: the n-th --alt the n-th --media."),
 ]
 LinkOption = Annotated[
     str | None, typer.Option("--link", metavar="URL", help="Shown as a card where there are cards.")
@@ -66,7 +71,7 @@ PollOption = Annotated[
     typer.Option("--poll", metavar="OPTION", help="An option of a poll; repeat, two at least."),
 ]
 PollHoursOption = Annotated[
-    int, typer.Option("--poll-hours", min=1, max=8760, help="How long the poll is open.")
+    int, typer.Option("--poll-hours", metavar="HOURS", min=1, max=8760, help="How long the poll is open.")
 ]
 TextForOption = Annotated[
     list[str] | None,
@@ -81,8 +86,10 @@ TzOption = Annotated[
 @app.command(
     "add",
     epilog=example(
-        "socialcron posts add --account 1 --account 2 --text 'Good morning!' --at 2026-12-01T09:00 --tz Europe/Berlin",
-        "socialcron posts add --account mastodon:@me@mastodon.social --text Sunrise --media sun.jpg --alt 'The sun'",
+        "socialcron posts add --account 1 --account 2 --text 'Good morning!' \\",
+        "    --at 2026-12-01T09:00 --tz Europe/Berlin",
+        "socialcron posts add --account mastodon:@me@mastodon.social --text Sunrise \\",
+        "    --media sun.jpg --alt 'The sun'",
     ),
 )
 def add_command(
@@ -111,10 +118,16 @@ def add_command(
         ),
     ] = None,
     priority: Annotated[
-        int, typer.Option("--priority", min=-32768, max=32767, help="Higher goes first among what is due.")
+        int,
+        typer.Option(
+            "--priority", metavar="N", min=-32768, max=32767, help="Higher goes first among what is due."
+        ),
     ] = 0,
     max_attempts: Annotated[
-        int, typer.Option("--max-attempts", min=1, max=100, help="Tries before the post counts as failed.")
+        int,
+        typer.Option(
+            "--max-attempts", metavar="N", min=1, max=100, help="Tries before the post counts as failed."
+        ),
     ] = 4,
     json: JsonOption = False,
     env_file: EnvFileOption = None,
@@ -246,19 +259,31 @@ def import_command(
 @app.command("list", epilog=example("socialcron posts list --status failed --status missed --platform x"))
 def list_command(
     status: Annotated[
-        list[str] | None, typer.Option("--status", help=f"{', '.join(POST_STATUSES)}; repeat for several.")
+        list[str] | None,
+        typer.Option("--status", metavar="STATUS", help=f"{', '.join(POST_STATUSES)}; repeat for several."),
     ] = None,
-    platform: Annotated[list[str] | None, typer.Option("--platform", help="Only this one; repeat.")] = None,
+    platform: Annotated[
+        list[str] | None, typer.Option("--platform", metavar="NAME", help="Only this one; repeat.")
+    ] = None,
     account: Annotated[
         list[str] | None, typer.Option("--account", metavar="ID", help="Only this one; repeat.")
     ] = None,
-    due_before: Annotated[str | None, typer.Option("--due-before", metavar="WHEN")] = None,
-    due_after: Annotated[str | None, typer.Option("--due-after", metavar="WHEN")] = None,
+    due_before: Annotated[
+        str | None,
+        typer.Option(
+            "--due-before", metavar="WHEN", help="Only posts due before this: as for `posts add --at`."
+        ),
+    ] = None,
+    due_after: Annotated[
+        str | None, typer.Option("--due-after", metavar="WHEN", help="Only posts due at this or later.")
+    ] = None,
     tz: TzOption = None,
     search: Annotated[
         str | None, typer.Option("--search", metavar="TEXT", help="Only posts that say this.")
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=100_000, help="Most posts to list.")] = 50,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=1, max=100_000, help="Most posts to list.")
+    ] = 50,
     json: JsonOption = False,
     env_file: EnvFileOption = None,
 ) -> None:

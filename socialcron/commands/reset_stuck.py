@@ -19,6 +19,7 @@ def reset_stuck(
         float | None,
         typer.Option(
             min=0,
+            metavar="MINUTES",
             help="How long without a sign of life makes a post stuck; 0 still respects a live lease. "
             "[default: STUCK_THRESHOLD_MINUTES, 10]",
         ),

@@ -21,9 +21,13 @@ app = single_app()
     )
 )
 def sandbox(
-    host: Annotated[str, typer.Option(help="Loopback address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes any free one.")] = 8765,
-    seed: Annotated[int | None, typer.Option(help="Seed of the faults' dice.")] = None,
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Loopback address to listen on.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(metavar="N", min=0, max=65535, help="Port; 0 takes any free one.")
+    ] = 8765,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of the faults' dice.")] = None,
     faults: Annotated[
         str, typer.Option(metavar="LIST", help="Faults: [PLATFORM:]KIND=PROBABILITY[@SECONDS],...")
     ] = "",
