@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from socialcron.batches.media import find_local, is_remote
 from socialcron.content import Content, steps_for
@@ -52,7 +53,7 @@ def find_problems(
 def step_problems(adapter: Adapter, steps: Sequence[Step], settings: Mapping[str, Any]) -> list[Problem]:
     """What the platform does not offer at all, then what is beyond its limits."""
     missing = _missing_features(steps, adapter.declaration)
-    return list(dict.fromkeys([*missing, *adapter.validate(steps, settings)]))
+    return list(dict.fromkeys([*missing, *_unusable_links(steps), *adapter.validate(steps, settings)]))
 
 
 def text_problem(text: str) -> str | None:
@@ -92,6 +93,17 @@ def _look_at(media: Media, root: Path | None) -> Media:
     if not media.source.startswith("https://"):
         raise Rejected(f"media {media.source!r} is not an https URL")
     return media
+
+
+def _unusable_links(steps: Sequence[Step]) -> Iterator[Problem]:
+    for link in (step.link for step in steps if step.link):
+        try:
+            parts = urlsplit(link)
+            usable = parts.scheme in ("http", "https") and parts.hostname and len(link.split()) == 1
+        except ValueError:
+            usable = False
+        if not usable or link != link.strip():
+            yield Problem(field="link", message=f"{link!r} is not an http(s) URL")
 
 
 def _missing_features(steps: Sequence[Step], declaration: Declaration) -> Iterator[Problem]:
