@@ -333,7 +333,12 @@ def _name(what: str, value: str | None) -> str | None:
 
     if value is None:
         return None
-    if problem := text_problem(value) or ("is empty" if not value.strip() else None):
+    problem = text_problem(value)
+    if not value.strip():
+        problem = "is empty"
+    elif not problem and not value.strip().isprintable():
+        problem = "holds control characters"
+    if problem:
         raise BadInput(f"the {what} {problem}")
     return value.strip()
 

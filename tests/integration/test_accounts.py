@@ -221,10 +221,10 @@ def test_accounts_list__counts_waiting_posts_and_filters(cli: Cli, token_file: P
 
 
 def test_accounts_list__survives_hand_edited_rows(cli: Cli, db: Database) -> None:
-    account_id = add_stub(cli, "[bold]me\x1b[31m")
+    account_id = add_stub(cli)
     db.connection.execute(
         """UPDATE socialcron.accounts
-              SET platform = 'myspace', settings = '{"base_url": null}', last_error = E'a\\nb'"""
+              SET handle = E'[bold]me\\x1b[31m', platform = 'myspace', settings = '{"base_url": null}', last_error = E'a\\nb'"""
     )
     for command in (["list"], ["show", account_id]):
         ran = cli("accounts", *command)
@@ -342,3 +342,9 @@ def test_accounts_test__exits_1_when_the_server_is_not_there(cli: Cli, token_fil
     assert ran.exit_code == 1
     assert ran.stdout.startswith("refused:")
     assert SECRET not in ran.stdout
+
+
+def test_accounts_add__refuses_a_handle_that_could_command_a_terminal(cli: Cli) -> None:
+    ran = cli("accounts", "add", "stub", "--handle", "me\x1b[31m", "--json")
+
+    assert (ran.exit_code, ran.error["message"]) == (65, "the handle holds control characters")
