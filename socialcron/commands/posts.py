@@ -143,6 +143,8 @@ def add_command(
         from socialcron.content import Content
         from socialcron.store.scheduling import Draft, database_clock
 
+        if key == "":  # an unset variable of a script, which believes its posts to be guarded
+            raise BadInput("the key is empty", hint="Leave out --key where there is none.")
         content = Content(
             text=text,
             media=media_rows(media or (), alt or (), ctx.settings.media_root),
@@ -250,7 +252,12 @@ def import_command(
             document(
                 ctx.command,
                 data=data,
-                error={"code": error.code, "message": error.message, "hint": error.hint},
+                error={
+                    "code": error.code,
+                    "message": error.message,
+                    "hint": error.hint,
+                    "problems": error.problems,
+                },
             )
         )
         raise typer.Exit(error.exit_code)

@@ -383,3 +383,20 @@ def test_posts_show__answers_an_unknown_id_with_exit_2(cli: Cli) -> None:
     for post_id in ("99", "0", "-1", "mine", str(2**63)):
         ran = cli("posts", "show", "--json", "--", post_id)
         assert (ran.exit_code, json.loads(ran.stdout)["error"]["code"]) == (2, "usage")
+
+
+@pytest.mark.parametrize(
+    "link", ["shop.example", "javascript:alert(1)", "https://", "https://a b", "https://[::1"]
+)
+def test_posts_add__refuses_a_link_that_is_no_url(cli: Cli, db: Database, stub: int, link: str) -> None:
+    ran = cli("posts", "add", "--account", stub, "--text", "See", "--link", link, "--json")
+
+    assert (ran.exit_code, count(db, "posts")) == (65, 0)
+    assert f"link: {link!r} is not an http(s) URL" in ran.error["message"]
+
+
+def test_posts_add__refuses_an_empty_key_which_would_guard_nothing(cli: Cli, db: Database, stub: int) -> None:
+    ran = cli("posts", "add", "--account", stub, "--text", "Hello", "--key", "", "--json")
+
+    assert (ran.exit_code, count(db, "posts")) == (65, 0)
+    assert ran.error["message"] == "the key is empty"

@@ -238,3 +238,10 @@ def test_posts_import__takes_many_lines_at_once(load: Any, cli: Cli, db: Databas
     texts = "SELECT count(*) FROM socialcron.posts JOIN socialcron.contents AS c ON c.id = content_id "
     matching = texts + "WHERE c.text = 'post ' || (posts.id - 1)"
     assert db.connection.execute(matching.encode()).fetchone() == (1201,)
+
+
+def test_posts_import__names_every_bad_line_in_the_error_too(load: Any, stub: int) -> None:
+    ran = load("account,text\n1,fine\n7,no such account\n1,\n")
+
+    assert ran.exit_code == 65
+    assert [problem.partition(":")[0] for problem in ran.error["problems"]] == ["line 3", "line 4"]
