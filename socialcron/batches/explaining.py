@@ -122,7 +122,7 @@ def _scheduled(post: PostFacts, rules: Rules, show: Callable[[datetime], str]) -
             advice=f"Nothing to do. Another time: `socialcron posts reschedule {post.id} --at WHEN`.",
             until=post.due_at,
         )
-    if not post.claimed_before and post.due_at < post.now - rules.lateness:
+    if not post.claimed_before and _ready_at(post) < post.now - rules.lateness:
         return Reason(
             code="too_late",
             message=f"It was due {show(post.due_at)}, more than {_hours(rules.lateness)} ago: "
@@ -161,10 +161,7 @@ def _put_off(post: PostFacts, rules: Rules, show: Callable[[datetime], str]) -> 
 
 def _in_the_queue(post: PostFacts, rules: Rules, show: Callable[[datetime], str]) -> Reason:
     """Nothing keeps it but that no run has taken it."""
-    ready_at = max(
-        moment for moment in (post.due_at, post.retry_at, post.blocked_until) if moment is not None
-    )
-    waiting_seconds = (post.now - ready_at).total_seconds()
+    waiting_seconds = (post.now - _ready_at(post)).total_seconds()
     if waiting_seconds < TICK_SECONDS:
         return Reason(
             code="next_run",
@@ -311,6 +308,11 @@ def _account_stopped(post: PostFacts, account: str) -> Reason | None:
             advice=f"Give it some: `socialcron accounts reconnect {post.account_id} --credentials FILE`.",
         )
     return None
+
+
+def _ready_at(post: PostFacts) -> datetime:
+    """Since when nothing but a run is wanting: neither its time, nor a wait of its own, nor a limit of its account."""
+    return max(moment for moment in (post.due_at, post.retry_at, post.blocked_until) if moment is not None)
 
 
 def _said(error: str | None) -> str:

@@ -4,8 +4,12 @@
 -- IN (SELECT ... LIMIT n) is run again per row and claims far more than n.
 -- An account that still has a backlog is looked at again from now() on, that is behind those that waited longer:
 -- a huge backlog cannot starve the others.
+-- Missed is what was ready before `late_before` and nobody ever tried: never a retry, nor what a rate limit of the
+-- account kept waiting, so an account whose block ended within the window misses nothing.
 WITH locked AS MATERIALIZED (
     SELECT id, blocked_until,
+           CASE WHEN blocked_until >= now() - make_interval(secs => %(lateness_seconds)s) THEN '-infinity'
+                ELSE now() - make_interval(secs => %(lateness_seconds)s) END AS late_before,
            status = 'active' AND autopost_enabled AND (blocked_until IS NULL OR blocked_until <= now()) AS may_post
       FROM socialcron.accounts
      WHERE id = ANY(%(account_ids)s)
@@ -20,7 +24,7 @@ WITH locked AS MATERIALIZED (
              FROM socialcron.posts
             WHERE account_id = a.id
               AND ready_at <= now() + make_interval(secs => %(look_ahead_seconds)s)
-              AND (first_claimed_at IS NOT NULL OR due_at >= now() - make_interval(secs => %(lateness_seconds)s))
+              AND (first_claimed_at IS NOT NULL OR ready_at >= a.late_before)
             ORDER BY ready_at, id
             LIMIT 2 * %(catch_up_cap)s) AS p
      WHERE a.may_post
@@ -46,8 +50,7 @@ WITH locked AS MATERIALIZED (
            SELECT id
              FROM socialcron.posts
             WHERE account_id = a.id
-              AND ready_at < now() - make_interval(secs => %(lateness_seconds)s)
-              AND due_at < now() - make_interval(secs => %(lateness_seconds)s)
+              AND ready_at < a.late_before
               AND first_claimed_at IS NULL
             ORDER BY ready_at, id
             LIMIT 1000

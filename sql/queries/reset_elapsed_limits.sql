@@ -1,5 +1,6 @@
 -- reset-ratelimits: forget windows that are over; with everything, all of them (the operator's daily wipe).
--- Our own pace (tat) is left alone: it is a promise, not a reading. Accounts blocked by what went are free again.
+-- Our own pace (tat) is left alone: it is a promise, not a reading. Accounts blocked by what went are free again;
+-- that they were blocked stays known, for posts that waited because of it are not missed.
 WITH gone AS (
     UPDATE socialcron.rate_limits
        SET remaining = NULL, reset_at = NULL, blocked_until = NULL
@@ -8,10 +9,10 @@ WITH gone AS (
     RETURNING key
 ), blocked AS MATERIALIZED (
     SELECT id FROM socialcron.accounts
-     WHERE blocked_until IS NOT NULL AND (%(everything)s OR blocked_until <= now())
+     WHERE blocked_until > now() AND %(everything)s
      ORDER BY id
        FOR NO KEY UPDATE
 ), freed AS (
-    UPDATE socialcron.accounts SET blocked_until = NULL WHERE id = ANY(ARRAY(SELECT id FROM blocked))
+    UPDATE socialcron.accounts SET blocked_until = now() WHERE id = ANY(ARRAY(SELECT id FROM blocked))
 )
 SELECT count(*) FROM gone

@@ -40,8 +40,8 @@ def test_reset_ratelimits__all_wipes_everything_but_our_own_pace(
     ran = cli("reset-ratelimits", "--all")
     assert ran.stdout == "2 rate limits reset\n"
     assert open_limits(db) == []
-    account = "SELECT blocked_until, next_due_at <= now() FROM socialcron.accounts"
-    assert db.connection.execute(account).fetchone() == (None, True)
+    account = "SELECT blocked_until <= now(), next_due_at <= now() FROM socialcron.accounts"
+    assert db.connection.execute(account).fetchone() == (True, True)
     pace = "SELECT tat > now() FROM socialcron.rate_limits WHERE key = 'pace'"
     assert db.connection.execute(pace).fetchone() == (True,)
 

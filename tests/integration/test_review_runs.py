@@ -36,3 +36,29 @@ def test_a_token_refreshed_a_moment_ago__is_used_and_not_taken_for_refused(world
     assert ran.data["posted"] == 1, ran.stderr
     assert world.row(post)["status"] == "posted"
     assert world.value("SELECT status FROM socialcron.accounts") == "active"
+
+
+def test_missed__never_for_a_rate_limit_wait(world: World, cli: Cli) -> None:
+    """Due while the platform had shut the account for a day: no run could have claimed it in time."""
+    account = world.account("stub")
+    world.run("UPDATE socialcron.accounts SET blocked_until = now() + interval '30 hours'")
+    post = world.post(account)
+    cli("post-due")
+    world.pass_time(minutes=30 * 60 + 1)
+    cli("reset-ratelimits")
+    assert cli("posts", "explain", post, "--json").data["reason"] != "too_late"
+
+    assert cli("post-due", "--json").data["posted"] == 1
+
+
+def test_missed__never_for_a_limit_that_came_before_the_post_was_claimed_again(
+    world: World, cli: Cli
+) -> None:
+    """Rescheduled while a run had it, then put off by that run: its new time is long over, its wait is not."""
+    post = world.post(world.account("stub"))
+    world.run(
+        "UPDATE socialcron.posts SET due_at = now() - interval '25 hours', retry_at = now() - interval '1 minute'"
+    )
+
+    assert cli("post-due", "--json").data["posted"] == 1
+    assert world.row(post)["status"] == "posted"

@@ -95,6 +95,7 @@ OVERDUE = {"due_at": ago(600), "ready_at": ago(600)}
         ({**OVERDUE, "ahead": 1000}, "backlog", "1000 posts or more"),
         (OVERDUE, "passed_over", "--platform mastodon"),
         ({"due_at": ago(90_000), "ready_at": ago(90_000)}, "too_late", "reschedule 7 --at now"),
+        ({"due_at": ago(90_000), "ready_at": ago(90_000), "blocked_until": ago(30)}, "next_run", ""),
         (
             {"due_at": ago(90_000), "ready_at": ago(90_000), "claimed_before": True},
             "passed_over",
