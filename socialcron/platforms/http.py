@@ -78,6 +78,9 @@ class _DeadlineStream(httpcore.NetworkStream):
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         left = self._left(timeout)
+        # Each time, not once at connecting: an upload with minutes to spare may have opened this connection.
+        for option in _user_timeout(left):
+            self._stream.get_extra_info("socket").setsockopt(*option)
         _exchange.started = True
         self._stream.write(buffer, left)
 
