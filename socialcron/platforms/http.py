@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Literal
 
 import httpcore
@@ -185,6 +186,8 @@ class Http:
         self._client = httpx.Client(
             transport=transport, follow_redirects=False, headers={"user-agent": USER_AGENT}, timeout=None
         )
+        # The pool serves many accounts of one server: a cookie of one must never go with the request of another.
+        self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 
     def close(self) -> None:
         self._client.close()

@@ -76,3 +76,10 @@ def test_write__on_a_connection_an_upload_opened_is_dropped_by_the_kernel_at_the
     wire = connection._connection._network_stream.get_extra_info("socket")
     timeout = wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
     assert 0 < timeout <= 5000
+
+
+def test_cookies__of_one_account_never_travel_with_the_request_of_another(http: Http, server: Server) -> None:
+    for path in ("/first", "/second"):
+        session(http, f"http://127.0.0.1:{server.server_port}").write("POST", path, content=b"x")
+
+    assert server.cookies == [None, None]
