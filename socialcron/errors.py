@@ -27,6 +27,9 @@ from typing import ClassVar
 from socialcron.exitcodes import ExitCode
 
 
+LONGEST_WAIT_SECONDS = 31 * 86_400.0  # whatever a platform asks for: no limit of any of them is longer
+
+
 class SocialcronError(Exception):
     """Base of everything we raise on purpose. `hint` tells the way out; None when the message already does."""
 
@@ -99,9 +102,9 @@ class PlatformError(SocialcronError):
         retry_after: float | None = None,
         http_status: int | None = None,
     ) -> None:
-        """retry_after: seconds the platform asked for; None means we choose the backoff."""
+        """retry_after: seconds the platform asked for, kept to a month; None means we choose the backoff."""
         super().__init__(message, hint=hint)
-        self.retry_after = retry_after
+        self.retry_after = None if retry_after is None else min(retry_after, LONGEST_WAIT_SECONDS)
         self.http_status = http_status
 
 
@@ -146,3 +149,10 @@ class PlatformFailure(PlatformError):
     ) -> None:
         super().__init__(message, hint=hint, retry_after=retry_after, http_status=http_status)
         self.retryable = retryable
+
+
+def reason(exc: Exception) -> str:
+    """Why a file could not be read or written, without number and path: those are for programmers."""
+    if isinstance(exc, UnicodeDecodeError):
+        return "it is not UTF-8 text"
+    return (isinstance(exc, OSError) and exc.strerror) or str(exc)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from socialcron.errors import ConfigError
+from socialcron.errors import ConfigError, reason
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -149,7 +149,7 @@ class Settings:
                 with path.open(encoding="utf-8") as stream:
                     from_file = dotenv_values(stream=stream, interpolate=False)  # "$" in a password is a "$"
             except (OSError, UnicodeDecodeError) as exc:
-                raise ConfigError(f"cannot read {path}: {exc}", hint="Name a readable file.") from exc
+                raise ConfigError(f"cannot read {path}: {reason(exc)}", hint="Name a readable file.") from exc
             for name, value in from_file.items():
                 # NAME in the environment also beats NAME_FILE in the file, and the other way round.
                 names = {name, name.removesuffix("_FILE"), f"{name}_FILE"}
@@ -189,5 +189,5 @@ def _from_file(name: str, environ: Mapping[str, str]) -> str:
         return Path(path).expanduser().read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as exc:
         raise ConfigError(
-            f"{name}_FILE cannot be read: {exc}", hint=f"It names a file that holds {name}."
+            f"{name}_FILE cannot be read: {reason(exc)}", hint=f"It names a file that holds {name}."
         ) from exc

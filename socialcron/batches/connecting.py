@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from socialcron import log
 from socialcron.batches.validation import text_problem
-from socialcron.errors import BadInput, UsageError
+from socialcron.errors import BadInput, UsageError, reason
 from socialcron.platforms import registry
 from socialcron.platforms.base import Credentials, Declaration
 
@@ -44,7 +44,7 @@ def read_json(source: str) -> Any:
         raise BadInput("the credentials are not UTF-8 text", hint="They are one JSON object.") from None
     except (OSError, ValueError) as exc:
         raise UsageError(
-            f"cannot read the credentials: {exc}", hint="--credentials takes a file, or - for stdin."
+            f"cannot read the credentials: {reason(exc)}", hint="--credentials takes a file, or - for stdin."
         ) from exc
     try:
         return json.loads(text)

@@ -22,7 +22,7 @@ from typing import Any, Literal
 from socialcron.batches.composing import media_rows, media_source, poll_row
 from socialcron.batches.scheduling import schedule
 from socialcron.content import Content
-from socialcron.errors import BadInput, SocialcronError, UsageError
+from socialcron.errors import BadInput, SocialcronError, UsageError, reason
 from socialcron.settings import Settings
 from socialcron.store.accounts import find_accounts
 from socialcron.store.engine import Database
@@ -64,7 +64,7 @@ def read_source(source: str) -> str:
         data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
     except (OSError, ValueError) as exc:
         raise UsageError(
-            f"cannot read {source}: {exc}", hint="Name a readable file, or - for stdin."
+            f"cannot read {source}: {reason(exc)}", hint="Name a readable file, or - for stdin."
         ) from exc
     try:
         return data.decode("utf-8-sig")

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from socialcron.commands.common import EnvFileOption, JsonOption, command_context, example, single_app
-from socialcron.errors import ConfigError
+from socialcron.errors import ConfigError, reason
 from socialcron.settings import Settings
 
 app = single_app()
@@ -79,7 +79,7 @@ def ensure_key(path: Path) -> bool:
             os.fchmod(file.fileno(), 0o600)
     except OSError as exc:
         raise ConfigError(
-            f"cannot write the new {KEY} to {path}: {exc}",
+            f"cannot write the new {KEY} to {path}: {reason(exc)}",
             hint="Name a writable file with --env-file, or set the variable yourself; its value comes from "
             "`python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'`.",
         ) from exc

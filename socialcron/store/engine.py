@@ -34,7 +34,8 @@ T = TypeVar("T")
 Params = Mapping[str, Any]
 
 OLDEST_SERVER = 15
-URL_HINT = "It takes postgresql://user:password@host:5432/database, special characters of the password percent-encoded."
+# Not with a password in its place: the redaction of secrets would hide that.
+URL_HINT = "It takes postgresql://user@host:5432/database, with :password after the user, percent-encoded."
 
 # TCP_USER_TIMEOUT bounds a send to a host that vanished; keepalives bound a read from one.
 _CONNECTION_DEFAULTS: dict[str, Any] = {
@@ -234,7 +235,9 @@ def _open(params: Mapping[str, Any], autocommit: bool) -> psycopg.Connection[Any
 
 def _not_connected(exc: psycopg.Error, params: Mapping[str, Any]) -> SocialcronError:
     place = f"{params.get('host') or 'the local socket'}:{params.get('port') or 5432}"
-    said = log.redact(str(exc).strip().splitlines()[-1])
+    # Of several attempts the last; indented lines are libpq's questions ("Is the server running on that host ...?").
+    lines = [line for line in str(exc).strip().splitlines() if not line.startswith("\t")]
+    said = log.redact(lines[-1].rpartition(" failed: ")[2].removeprefix("FATAL:").strip())
     # libpq hands over no SQLSTATE for a refused connection, so its (English) words have to do.
     if any(words in said for words in ("authentication failed", "does not exist", "no pg_hba.conf entry")):
         return ConfigError(

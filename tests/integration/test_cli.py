@@ -244,7 +244,11 @@ def test_closed_pipe__is_no_error(environment: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("closed", "words", "exit_code"),
     [
-        ("<&-", "accounts add mastodon --handle me --set base_url=https://social.example --credentials -", 65),
+        (
+            "<&-",
+            "accounts add mastodon --handle me --set base_url=https://social.example --credentials -",
+            65,
+        ),
         ("<&-", "posts import -", 65),
         (">&-", "platforms list", 0),
         (">&-", "platforms list --json", 0),
@@ -259,3 +263,41 @@ def test_missing_standard_streams__are_empty_and_no_bug(
     ran = subprocess.run(["/bin/sh", "-c", command], env=environment, capture_output=True, text=True)
 
     assert (ran.returncode, "Traceback" in ran.stderr) == (exit_code, False), ran.stderr
+
+
+def test_database_that_is_down__is_said_in_one_clear_line(
+    bare_cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://me@127.0.0.1:1/app")
+
+    assert bare_cli("db", "check", "--json").error["message"] == (
+        "cannot reach PostgreSQL at 127.0.0.1:1: Connection refused"
+    )
+
+
+def test_url_that_is_none__is_refused_with_a_hint_that_hides_nothing(
+    bare_cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "mysql://me@db.example/app")
+
+    ran = bare_cli("db", "check", "--json")
+
+    assert ran.exit_code == ExitCode.CONFIG
+    assert "postgresql://user@host" in ran.error["hint"]
+    assert "[hidden]" not in ran.error["hint"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("db check --env-file gone.env", "cannot read gone.env: No such file or directory"),
+        ("posts import gone.csv", "cannot read gone.csv: No such file or directory"),
+        ("posts import .", "cannot read .: Is a directory"),
+        (
+            "accounts add mastodon --handle me --set base_url=https://a.example --credentials gone.json",
+            "cannot read the credentials: No such file or directory",
+        ),
+    ],
+)
+def test_unreadable_file__is_said_without_error_numbers(cli: Cli, words: str, said: str) -> None:
+    assert cli(*words.split(), "--json").error["message"] == said
