@@ -26,7 +26,6 @@ from typing import ClassVar
 
 from socialcron.exitcodes import ExitCode
 
-
 LONGEST_WAIT_SECONDS = 31 * 86_400.0  # whatever a platform asks for: no limit of any of them is longer
 
 

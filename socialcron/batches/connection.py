@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from socialcron import log
 from socialcron.batches.runner import Call, Request, Until
-from socialcron.errors import AuthExpired, PlatformError, RateLimited
+from socialcron.errors import LONGEST_WAIT_SECONDS, AuthExpired, PlatformError, RateLimited
 from socialcron.model import Account, LimitSeen, Tokens
 from socialcron.platforms import registry
 from socialcron.platforms.base import App
@@ -223,14 +223,16 @@ class Connection:
             if limit.reset_at is not None and (limit.blocked or limit.remaining == 0)
         ]
         seconds = error.retry_after if error.retry_after is not None else max(resets, default=0.0)
-        seconds = seconds if seconds > 0 else DEFAULT_BLOCK_SECONDS
+        seconds = min(seconds, LONGEST_WAIT_SECONDS) if seconds > 0 else DEFAULT_BLOCK_SECONDS
         self.block(seconds)
         return seconds
 
     def block(self, seconds: float) -> None:
         if seconds > 0:
             self.halted = "rate_limited"
-            ratelimits.block_account(self._desk.db, self.account.id, seconds=min(seconds, 86_400.0 * 31))
+            ratelimits.block_account(
+                self._desk.db, self.account.id, seconds=min(seconds, LONGEST_WAIT_SECONDS)
+            )
 
     def flush_limits(self) -> None:
         """Store the last word on each limit, so that `status` shows it. Not per answer: nobody decides on it there."""

@@ -31,7 +31,14 @@ from typing import Any, Literal
 import httpcore
 import httpx
 
-from socialcron.errors import AuthExpired, OutcomeUnknown, PlatformError, PlatformFailure, Unavailable
+from socialcron.errors import (
+    LONGEST_WAIT_SECONDS,
+    AuthExpired,
+    OutcomeUnknown,
+    PlatformError,
+    PlatformFailure,
+    Unavailable,
+)
 from socialcron.model import LimitSeen
 from socialcron.platforms.base import App
 
@@ -152,19 +159,26 @@ class Answer:
 
     @property
     def retry_after(self) -> float | None:
-        """Retry-After in seconds, from either of its two forms; None when absent or unreadable."""
+        """Retry-After in seconds, a month at most, from either of its two forms; None when absent or unreadable."""
         value = self.headers.get("retry-after")
         if not value:
             return None
         try:
             seconds = float(value)
-            return max(seconds, 0.0) if math.isfinite(seconds) else None
         except ValueError:
-            pass
+            try:
+                seconds = (parsedate_to_datetime(value) - self._date).total_seconds()
+            except (ValueError, TypeError):
+                return None
+        return min(max(seconds, 0.0), LONGEST_WAIT_SECONDS) if math.isfinite(seconds) else None
+
+    @property
+    def _date(self) -> datetime:
+        """When the server answered, by its own clock; ours may be hours off."""
         try:
-            return max((parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds(), 0.0)
+            return parsedate_to_datetime(self.headers.get("date", ""))
         except (ValueError, TypeError):
-            return None
+            return datetime.now(UTC)
 
 
 class Http:

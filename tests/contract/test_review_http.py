@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
+import httpx
 import pytest
 
+from socialcron.errors import RateLimited
 from socialcron.platforms.base import default_error, nothing_seen
-from socialcron.platforms.http import Http, Session, now_seconds
+from socialcron.platforms.http import Answer, Http, Session, now_seconds
+from tests.contract.conftest import Wire
 
 
 class Server(ThreadingHTTPServer):
@@ -83,3 +88,24 @@ def test_cookies__of_one_account_never_travel_with_the_request_of_another(http: 
         session(http, f"http://127.0.0.1:{server.server_port}").write("POST", path, content=b"x")
 
     assert server.cookies == [None, None]
+
+
+def test_retry_after__as_a_date_is_read_by_the_servers_own_clock(wire: Wire) -> None:
+    theirs = datetime.now(UTC) + timedelta(hours=3)  # or our host is three hours slow
+    headers = {
+        "date": format_datetime(theirs, usegmt=True),
+        "retry-after": format_datetime(theirs + timedelta(seconds=90), usegmt=True),
+    }
+    wire.expect("POST /post", 429, headers=headers)
+
+    with pytest.raises(RateLimited) as refused:
+        session(wire.http, "https://social.example").write("POST", "/post")
+
+    assert refused.value.retry_after == 90
+
+
+@pytest.mark.parametrize("value", ["1e18", "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_retry_after__beyond_reason_is_a_month(value: str) -> None:
+    answer = Answer(status=429, headers=httpx.Headers({"retry-after": value}), body=b"")
+
+    assert answer.retry_after == 31 * 86_400
