@@ -5,6 +5,8 @@ from __future__ import annotations
 from socialcron.model import LimitSeen
 from socialcron.store.engine import Database
 
+LARGEST = 2**31 - 1
+
 
 def take_slots(
     db: Database, key: str, *, platform: str, family: str, slots: int, seconds_per_slot: float, burst: int
@@ -34,12 +36,17 @@ def observe_limit(
         "platform": platform,
         "account_id": account_id,
         "family": seen.family,
-        "limit": seen.limit,
-        "remaining": seen.remaining,
+        "limit": _storable(seen.limit),
+        "remaining": _storable(seen.remaining),
         "reset_at": seen.reset_at,
         "blocked_seconds": blocked_seconds,
     }
     db.run("observe_limit", params)
+
+
+def _storable(count: int | None) -> int | None:
+    """What a header says, as far as an integer column goes."""
+    return None if count is None else max(-LARGEST, min(count, LARGEST))
 
 
 def block_account(db: Database, account_id: int, *, seconds: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from socialcron.sandbox.frame import Limit
 from tests.conftest import Cli
 from tests.world import World
 
@@ -62,3 +63,21 @@ def test_missed__never_for_a_limit_that_came_before_the_post_was_claimed_again(
 
     assert cli("post-due", "--json").data["posted"] == 1
     assert world.row(post)["status"] == "posted"
+
+
+def test_numbers_a_platform_makes_up__are_stored_as_far_as_they_go_and_end_no_run(
+    world: World, cli: Cli
+) -> None:
+    post = world.post(world.account("x"))
+    x = world.sandbox.platforms["x"]
+    x.limited = True
+    x.limits = {**x.limits, "publish": (Limit(99_999_999_999, 900),)}  # type: ignore[misc]
+
+    ran = cli("post-due", "--json")
+
+    assert ran.exit_code == 0, ran.stderr
+    assert world.row(post)["status"] == "posted"
+    assert (
+        world.value("SELECT limit_requests FROM socialcron.rate_limits WHERE family = 'publish'") == 2**31 - 1
+    )
+    assert world.value("SELECT busy_token IS NULL FROM socialcron.accounts")
