@@ -44,7 +44,8 @@ def read_json(source: str) -> Any:
         raise BadInput("the credentials are not UTF-8 text", hint="They are one JSON object.") from None
     except (OSError, ValueError) as exc:
         raise UsageError(
-            f"cannot read the credentials: {reason(exc)}", hint="--credentials takes a file, or - for stdin."
+            f"cannot read the credentials in {source}: {reason(exc)}",
+            hint="--credentials takes a file, or - for stdin.",
         ) from exc
     try:
         return json.loads(text)

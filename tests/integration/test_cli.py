@@ -295,7 +295,7 @@ def test_url_that_is_none__is_refused_with_a_hint_that_hides_nothing(
         ("posts import .", "cannot read .: Is a directory"),
         (
             "accounts add mastodon --handle me --set base_url=https://a.example --credentials gone.json",
-            "cannot read the credentials: No such file or directory",
+            "cannot read the credentials in gone.json: No such file or directory",
         ),
     ],
 )
