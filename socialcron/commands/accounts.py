@@ -15,7 +15,17 @@ from socialcron.commands.common import (
     group_app,
     is_interactive,
 )
-from socialcron.commands.display import IdArgument, clean, display_zone, fields, moment, show, table
+from socialcron.commands.display import (
+    IdArgument,
+    clean,
+    display_zone,
+    fields,
+    in_zone,
+    minute,
+    moment,
+    show,
+    table,
+)
 from socialcron.errors import AuthExpired, BadInput, PlatformError, UsageError
 from socialcron.exitcodes import ExitCode
 from socialcron.platforms import registry
@@ -149,15 +159,21 @@ def list_command(
                     console,
                     table(
                         "",
-                        ("#id", "platform", "handle", "status", "#waiting", "token until", "last error"),
+                        (
+                            "#id",
+                            "account",
+                            "=status",
+                            "#waiting",
+                            in_zone("token until", zone),
+                            "last error",
+                        ),
                         [
                             (
                                 row.id,
-                                row.platform,
-                                clean(row.handle, width=40),
+                                f"{row.platform} {clean(row.handle, width=25)}",
                                 row.status if row.autopost_enabled else f"{row.status}, autopost off",
                                 row.waiting,
-                                moment(row.token_expires_at, zone),
+                                minute(row.token_expires_at, zone),
                                 clean(row.last_error, width=60),
                             )
                             for row in rows

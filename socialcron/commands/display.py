@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -43,6 +44,16 @@ def moment(value: datetime | None, zone: tzinfo) -> str:
     return "-" if value is None else f"{value.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
 
 
+def minute(value: datetime | None, zone: tzinfo) -> str:
+    """For a column of a table, whose head names the zone (`in_zone`); "-" for None."""
+    return "-" if value is None else f"{value.astimezone(zone):%Y-%m-%d %H:%M}"
+
+
+def in_zone(word: str, zone: tzinfo) -> str:
+    """The head of a column of moments, never wrapped: "=due (Berlin)", as whole names are wider than the moments."""
+    return f"={word} ({str(zone).rpartition('/')[2]})"
+
+
 def seconds(value: float | None) -> str:
     """A length of time in at most two units: "45 s", "3 min 20 s", "2 h 5 min", "4 d 1 h"."""
     if value is None:
@@ -69,15 +80,29 @@ def clean(value: object, *, width: int | None = None) -> str:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """A plain table; cells are cleaned and never taken as rich markup."""
+    """A plain table; cells are cleaned and never taken as rich markup.
+
+    columns: "#name" holds numbers, "=name" words that are never wrapped or cut; other columns share what is left.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    made = Table(
+        title=title or None,
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     for column in columns:
         numeric = column.startswith("#")
-        made.add_column(column.removeprefix("#"), justify="right" if numeric else "left", no_wrap=numeric)
+        made.add_column(
+            column.removeprefix("#").removeprefix("="),
+            justify="right" if numeric else "left",
+            no_wrap=column.startswith(("#", "=")),
+        )
     for row in rows:
         made.add_row(*(Text(clean(cell)) for cell in row))
     return made
@@ -98,8 +123,17 @@ def fields(title: str, pairs: Iterable[tuple[str, object]]) -> Table:
     made.add_column(style="bold", no_wrap=True)
     made.add_column(overflow="fold")
     for name, value in pairs:
-        made.add_row(name, value if isinstance(value, Text) else Text(clean(value)))
+        made.add_row(name, Text(clean(_plainly(value))))
     return made
+
+
+def _plainly(value: object) -> object:
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case dict() | list():
+            return json.dumps(value, ensure_ascii=False, default=str)
+    return value
 
 
 @contextmanager

@@ -59,7 +59,11 @@ def show_command(
             ("a lost answer is settled", MEANS[found.reconcile]),
             ("honest limits", found.honest_limits),
         ]
-        limits = [(x.name, f"{x.value:,.10g}", x.unit, x.source, x.date) for x in found.limits]
+        sources = list(dict.fromkeys(limit.source for limit in found.limits))
+        limits = [
+            (x.name, f"{x.value:,.10g}", x.unit, f"[{sources.index(x.source) + 1}]", x.date)
+            for x in found.limits
+        ]
         forms = [
             (form.name, ", ".join(form.required), ", ".join(form.optional)) for form in found.credentials
         ]
@@ -69,7 +73,10 @@ def show_command(
                 console,
                 fields(found.title, about),
                 *(
-                    [table("\nLimits", ("what", "#most", "of", "source", "read on"), limits)]
+                    [
+                        table("\nLimits", ("=what", "#most", "of", "source", "=read on"), limits),
+                        *(f"[{number}] {source}" for number, source in enumerate(sources, start=1)),
+                    ]
                     if limits
                     else []
                 ),
@@ -77,7 +84,13 @@ def show_command(
                 if forms
                 else "\nNeeds no credentials.",
                 *(
-                    [table("\nSettings: --set NAME=VALUE", ("name", ""), list(found.settings.items()))]
+                    [
+                        table(
+                            "\nSettings: --set NAME=VALUE",
+                            ("=name", "what it is"),
+                            list(found.settings.items()),
+                        )
+                    ]
                     if found.settings
                     else []
                 ),

@@ -23,9 +23,12 @@ from socialcron.commands.display import (
     clean,
     display_zone,
     fields,
+    in_zone,
+    minute,
     moment,
     parse_id,
     progress_bar,
+    seconds,
     show,
     table,
 )
@@ -319,12 +322,13 @@ def list_command(
             **bounds,
         )
         zone = display_zone(ctx.settings)
+        columns = ("#id", "account", "=status", in_zone("due", zone), "text", "address or error")
         cells = [
             (
                 row.id,
                 f"{row.platform} {clean(row.handle, width=30)}",
                 _status_words(row.status, row.held_at, row.approved, row.incomplete_at_step),
-                moment(row.due_at, zone),
+                minute(row.due_at, zone),
                 clean(row.text, width=50),
                 clean(row.url if row.status == "posted" and not row.last_error else row.last_error, width=60),
             )
@@ -332,13 +336,7 @@ def list_command(
         ]
         ctx.emit(
             {"posts": rows},
-            text=(
-                lambda console: show(
-                    console, table("", ("#id", "account", "status", "due", "text", "address or error"), cells)
-                )
-            )
-            if rows
-            else "no posts",
+            text=(lambda console: show(console, table("", columns, cells))) if rows else "no posts",
         )
 
 
@@ -356,17 +354,17 @@ def show_command(post_id: IdArgument, json: JsonOption = False, env_file: EnvFil
             for name in post.__dataclass_fields__
             if (value := getattr(post, name)) not in (None, [], {})
         ]
-        columns = ("#step", "#try", "phase", "error", "http", "#sends", "opened", "ended")
+        columns = ("#step", "#try", "=phase", "#http", "#sends", "=opened", "#took", "error")
         cells = [
             (
                 row.step,
                 row.attempt,
                 row.phase,
-                clean(": ".join(part for part in (row.error_class, row.error) if part), width=70),
                 row.http_status,
                 row.sends,
                 moment(row.opened_at, zone),
-                moment(row.ended_at, zone),
+                seconds((row.ended_at - row.opened_at).total_seconds() if row.ended_at else None),
+                clean(": ".join(part for part in (row.error_class, row.error) if part), width=100),
             )
             for row in attempts
         ]

@@ -6,7 +6,7 @@ from datetime import tzinfo
 from typing import TYPE_CHECKING
 
 from socialcron.commands.common import EnvFileOption, JsonOption, command_context, example, single_app
-from socialcron.commands.display import clean, display_zone, moment, seconds, show, table
+from socialcron.commands.display import clean, display_zone, in_zone, minute, moment, seconds, show, table
 from socialcron.store.status import DAYS, SAMPLE, PlatformStatus
 
 if TYPE_CHECKING:
@@ -72,13 +72,13 @@ def status(json: JsonOption = False, env_file: EnvFileOption = None) -> None:
                 ),
                 table(
                     "\nCommonest errors",
-                    ("platform", "error", "#count", "last", "as in"),
+                    ("=platform", "=error", "#count", in_zone("last", zone), "as in"),
                     [
                         (
                             row.platform,
                             row.error_class,
                             row.count,
-                            moment(row.last_at, zone),
+                            minute(row.last_at, zone),
                             clean(row.example, width=70),
                         )
                         for row in errors
@@ -99,13 +99,13 @@ def status(json: JsonOption = False, env_file: EnvFileOption = None) -> None:
                 ),
                 table(
                     "\nLatest failures",
-                    ("#post", "account", "status", "when", "why"),
+                    ("#post", "account", "=status", in_zone("when", zone), "why"),
                     [
                         (
                             row.id,
                             f"{row.platform} {clean(row.handle, width=30)}",
                             row.status,
-                            moment(row.failed_at, zone),
+                            minute(row.failed_at, zone),
                             clean(row.last_error, width=70),
                         )
                         for row in failures
@@ -113,21 +113,21 @@ def status(json: JsonOption = False, env_file: EnvFileOption = None) -> None:
                 ),
                 table(
                     "\nRate limits",
-                    ("what", "#left", "of", "until", "blocked until"),
+                    ("what", "#left", "#of", in_zone("until", zone), "=blocked until"),
                     [
                         (
                             row.key,
                             row.remaining,
                             row.limit_requests,
-                            moment(row.reset_at, zone),
-                            moment(row.blocked_until, zone),
+                            minute(row.reset_at, zone),
+                            minute(row.blocked_until, zone),
                         )
                         for row in limits
                     ],
                 ),
                 table(
                     "\nLast runs",
-                    ("command", "host", "when", "#exit", "what"),
+                    ("=command", "host", "=when", "#exit", "what"),
                     [
                         (
                             row.command,
@@ -147,7 +147,7 @@ def status(json: JsonOption = False, env_file: EnvFileOption = None) -> None:
             return [made for made in found if made.row_count]
 
         late = (
-            f"\nThe oldest overdue post waits since {seconds(overdue)}."
+            f"\nThe oldest overdue post has waited {seconds(overdue)}."
             if overdue
             else "\nNothing is overdue."
         )
