@@ -102,9 +102,14 @@ class PlatformError(SocialcronError):
         http_status: int | None = None,
     ) -> None:
         """retry_after: seconds the platform asked for, kept to a month; None means we choose the backoff."""
-        super().__init__(message, hint=hint)
+        super().__init__(_storable(message), hint=hint)
         self.retry_after = None if retry_after is None else min(retry_after, LONGEST_WAIT_SECONDS)
         self.http_status = http_status
+
+
+def _storable(text: str) -> str:
+    """A platform's words as PostgreSQL can keep them: without NUL and halves of surrogate pairs, which JSON can hold."""
+    return text.replace("\x00", "").encode(errors="replace").decode()
 
 
 class RateLimited(PlatformError):

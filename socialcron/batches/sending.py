@@ -11,6 +11,7 @@ from socialcron.batches.connection import Connection
 from socialcron.batches.desk import Desk, Permit
 from socialcron.batches.runner import Call, Request, Send, Until
 from socialcron.errors import (
+    BadInput,
     Conflict,
     OutcomeUnknown,
     PlatformError,
@@ -84,7 +85,10 @@ class Sending:
         return confirmed
 
     def confirm(self, confirmed: Confirmed) -> None:
-        """Record that the step is out. Raises OutcomeUnknown when that thing belongs to another step already."""
+        """Record that the step is out.
+
+        Raises OutcomeUnknown when that thing belongs to another step already, or has an id that cannot be stored.
+        """
         try:
             self._desk.fact(
                 lambda: posts.record_confirmed(
@@ -96,11 +100,10 @@ class Sending:
                     complete=self._complete,
                 )
             )
-        except Conflict:
+        except (Conflict, BadInput) as exc:
+            why = "which is another post's" if isinstance(exc, Conflict) else "which cannot be stored"
             raise self._unknown(
-                f"the platform answered with {confirmed.remote_id!r}, which is another post's",
-                None,
-                person=True,
+                f"the platform answered with id {confirmed.remote_id[:100]!r}, {why}", None, person=True
             ) from None
 
     def _failed(self, exc: Exception, session: Session | None) -> PlatformError:

@@ -117,7 +117,10 @@ class SettleJob:
 
     def _unowned(self, look: Look) -> list[Confirmed]:
         ids = [match.remote_id for match in look.matches]
-        owned = posts.owned_ids(self._desk.db, self._post.account_id, ids) if ids else set()
+        try:
+            owned = posts.owned_ids(self._desk.db, self._post.account_id, ids) if ids else set()
+        except BadInput:  # an id that cannot be stored belongs to nobody, and will be left to a person
+            owned = set()
         return [match for match in look.matches if match.remote_id not in owned]
 
     def _twin(self) -> bool:
@@ -136,8 +139,8 @@ class SettleJob:
     def _adopt(self, match: Confirmed) -> str:
         try:
             self._sending().confirm(match)
-        except OutcomeUnknown:
-            return UNCONFIRMED
+        except OutcomeUnknown as exc:
+            return self._postpone(None, error=exc.message)
         self._log("post_reconciled", found=True, url=match.url)
         return RECONCILED
 

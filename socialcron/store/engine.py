@@ -259,6 +259,8 @@ def translated() -> Iterator[None]:
         if ours is None:
             raise
         raise ours from exc
+    except UnicodeEncodeError as exc:  # half a surrogate pair, which JSON can hold
+        raise BadInput("a text is not valid Unicode") from exc
 
 
 # By SQLSTATE, else by its class (first two characters). https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -269,6 +271,7 @@ _KINDS: dict[str, type[SocialcronError]] = {
     "40001": DatabaseUnavailable,  # serialization failure
     "40P01": DatabaseUnavailable,  # deadlock
     "53": DatabaseUnavailable,  # out of connections, disk, memory
+    "54": BadInput,  # too long for an index
     "55P03": DatabaseUnavailable,  # lock timeout
     "57": DatabaseUnavailable,  # shutting down, statement timeout
     "58": DatabaseUnavailable,  # I/O error
