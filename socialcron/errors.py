@@ -108,7 +108,7 @@ class PlatformError(SocialcronError):
 
 
 def _storable(text: str) -> str:
-    """A platform's words as PostgreSQL can keep them: without NUL and halves of surrogate pairs, which JSON can hold."""
+    """A platform's words as PostgreSQL can keep them: no NUL, no half of a surrogate pair; JSON can hold both."""
     return text.replace("\x00", "").encode(errors="replace").decode()
 
 

@@ -134,7 +134,7 @@ class Desk:
         Recording is idempotent, so a lost commit answer does no harm. Raises DatabaseUnavailable when time is over:
         the phase in the database then still says that this step may be out.
         """
-        give_up_at = min(now_seconds() + self.settings.lease_seconds, self.must_end_at)
+        lease_over_at = now_seconds() + self.settings.lease_seconds
 
         def try_once() -> T:
             if self.db.is_broken:
@@ -142,7 +142,7 @@ class Desk:
             return record()
 
         def over(_: RetryCallState) -> bool:
-            return now_seconds() >= give_up_at
+            return now_seconds() >= min(lease_over_at, self.must_end_at)  # a signal may come while we try
 
         try:
             return Retrying(

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
+import pytest
+
+from socialcron.batches.desk import Desk
+from socialcron.errors import DatabaseUnavailable
+from socialcron.platforms.http import now_seconds
 from socialcron.sandbox.frame import Limit
+from socialcron.settings import Settings
+from socialcron.store.engine import Database
 from tests.conftest import Cli
 from tests.world import World
 
@@ -81,3 +90,21 @@ def test_numbers_a_platform_makes_up__are_stored_as_far_as_they_go_and_end_no_ru
         world.value("SELECT limit_requests FROM socialcron.rate_limits WHERE family = 'publish'") == 2**31 - 1
     )
     assert world.value("SELECT busy_token IS NULL FROM socialcron.accounts")
+
+
+def test_sigterm__while_a_fact_waits_for_the_database_ends_the_run_within_its_grace(
+    settings: Settings, db: Database
+) -> None:
+    """Not only when the signal came before the database went away."""
+    desk = Desk(db, settings, uuid4(), held_accounts=[])
+    tries = 0
+
+    def record() -> None:
+        nonlocal tries
+        tries += 1
+        desk.must_end_at = now_seconds()  # as the signal's handler does, with no grace left
+        assert tries == 1, "it was tried again"
+        raise DatabaseUnavailable("gone")
+
+    with pytest.raises(DatabaseUnavailable):
+        desk.fact(record)
