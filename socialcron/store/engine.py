@@ -47,7 +47,8 @@ _CONNECTION_DEFAULTS: dict[str, Any] = {
     "tcp_user_timeout": 30_000,
 }
 
-_BEGIN = b"BEGIN; SET LOCAL statement_timeout = '30s'; SET LOCAL lock_timeout = '5s'"
+# A later statement must see what others committed meanwhile; the database's default may be another level.
+_BEGIN = b"BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = '30s'; SET LOCAL lock_timeout = '5s'"
 _BEGIN_DURABLE = _BEGIN + b"; SET LOCAL synchronous_commit = on"
 
 # One row, one round trip. What the numbers mean: sql/migrations/0000_bookkeeping.sql.

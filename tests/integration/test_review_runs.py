@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from uuid import uuid4
 
 import pytest
@@ -108,3 +109,17 @@ def test_sigterm__while_a_fact_waits_for_the_database_ends_the_run_within_its_gr
 
     with pytest.raises(DatabaseUnavailable):
         desk.fact(record)
+
+
+def test_transactions__read_what_is_committed_whatever_the_databases_default_is(
+    settings: Settings, db: Database
+) -> None:
+    """Each second statement of ours (the guards, the phases of a stuck post) counts on a fresh snapshot."""
+    name = db.connection.info.dbname
+    db.connection.execute(
+        f"ALTER DATABASE \"{name}\" SET default_transaction_isolation = 'repeatable read'".encode()
+    )
+    with closing(Database.connect(settings)) as database, database.transaction():
+        row = database.connection.execute("SHOW transaction_isolation").fetchone()
+
+    assert row == ("read committed",)
