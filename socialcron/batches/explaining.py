@@ -162,7 +162,8 @@ def _put_off(post: PostFacts, rules: Rules, show: Callable[[datetime], str]) -> 
 def _in_the_queue(post: PostFacts, rules: Rules, show: Callable[[datetime], str]) -> Reason:
     """Nothing keeps it but that no run has taken it."""
     waiting_seconds = (post.now - _ready_at(post)).total_seconds()
-    if waiting_seconds < TICK_SECONDS:
+    untouched_seconds = (post.now - max(_ready_at(post), post.heartbeat_at or post.due_at)).total_seconds()
+    if untouched_seconds < TICK_SECONDS:
         return Reason(
             code="next_run",
             message="It is due, and the next run of post-due takes it.",

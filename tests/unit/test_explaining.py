@@ -88,6 +88,7 @@ OVERDUE = {"due_at": ago(600), "ready_at": ago(600)}
         ),
         ({"retry_at": ago(-60), "sends_last_hour": 60}, "breaker", "SOCIALCRON_BREAKER_PER_HOUR"),
         ({}, "next_run", "Nothing to do"),
+        ({**OVERDUE, "heartbeat_at": ago(5)}, "next_run", "the next run"),  # a run put it back just now
         ({**OVERDUE, "last_run_at": None}, "no_run", "ever"),
         ({**OVERDUE, "last_run_at": ago(300)}, "no_run", "cron"),
         ({**OVERDUE, "account_busy": True}, "account_busy", "Another run"),
