@@ -68,11 +68,14 @@ def post_due(
             platforms=platform or None,
         )
         if dry_run:
+            from socialcron.commands.display import clean, display_zone, moment
+
             due = batch.peek(ctx.database, ctx.settings, options)
+            zone = display_zone(ctx.settings)
             ctx.emit(
                 {"dry_run": True, "due": due},
                 text="\n".join(
-                    f"post {row['id']} on {row['platform']} {row['handle']}, due {row['due_at'].isoformat()}"
+                    f"post {row['id']} on {row['platform']} {clean(row['handle'])}, due {moment(row['due_at'], zone)}"
                     for row in due
                 )
                 or "nothing due",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.conftest import Cli
@@ -87,3 +89,12 @@ def test_post_due__a_request_that_never_arrived_goes_out_in_the_end(
     row = world.row(post)
     assert row["status"] == "posted", row["last_error"]
     assert len(world.sandbox.posts(platform)) == 1
+
+
+def test_post_due__dry_run_names_posts_and_times_for_people(cli: Cli) -> None:
+    account_id = cli("accounts", "add", "stub", "--handle", "me", "--json").data["id"]
+    cli("posts", "add", "--account", account_id, "--text", "Hello")
+
+    shown = cli("post-due", "--dry-run").stdout
+
+    assert re.fullmatch(r"post 1 on stub me, due \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\n", shown)
