@@ -26,7 +26,7 @@ from socialcron.commands.display import (
     show,
     table,
 )
-from socialcron.errors import AuthExpired, BadInput, PlatformError, UsageError
+from socialcron.errors import AuthExpired, BadInput, PlatformError, Unavailable, UsageError
 from socialcron.exitcodes import ExitCode
 from socialcron.platforms import registry
 
@@ -292,7 +292,8 @@ def check_command(account_id: IdArgument, json: JsonOption = False, env_file: En
                 "error": exc.message,
                 "hint": hint,
             }
-            ctx.emit(data, text=f"refused: {clean(exc.message)}\n{hint}")
+            word = "no answer" if isinstance(exc, Unavailable) else "refused"
+            ctx.emit(data, text=f"{word}: {clean(exc.message)}\n{hint}")
             raise typer.Exit(ExitCode.ITEM_FAILED) from exc
         if row.external_id is None:
             accounts.store_external_id(ctx.database, account_id, found.external_id)

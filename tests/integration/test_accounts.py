@@ -340,7 +340,7 @@ def test_accounts_test__exits_1_when_the_server_is_not_there(cli: Cli, token_fil
     ).data["id"]
     ran = cli("accounts", "test", account_id)
     assert ran.exit_code == 1
-    assert ran.stdout.startswith("refused:")
+    assert ran.stdout.startswith("no answer:")
     assert SECRET not in ran.stdout
 
 
