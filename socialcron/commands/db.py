@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from socialcron.commands.common import EnvFileOption, JsonOption, command_context, example, group_app
+from socialcron.errors import SchemaError
 from socialcron.store.sqlfiles import Migration, newest_migration
 
 app = group_app("Migrate and check the schema; stop the embedded database.", "socialcron db check")
@@ -29,11 +30,16 @@ def migrate_command(json: JsonOption = False, env_file: EnvFileOption = None) ->
 def check_command(json: JsonOption = False, env_file: EnvFileOption = None) -> None:
     """Compare the database with this socialcron; exit 78 if it may not run on it."""
     with command_context("db check", json=json, env_file=env_file, check_schema=False) as ctx:
-        from socialcron.store.migrate import read_state
+        from socialcron.store.migrate import find_missing_tables, read_state
 
         state = read_state(ctx.database)
         if problem := state.problem():
             raise problem
+        if missing := find_missing_tables(ctx.database):
+            raise SchemaError(
+                f"the schema is incomplete: no table {', '.join(missing)}",
+                hint="Somebody dropped or renamed what a migration made: undo that, or restore a backup.",
+            )
         ctx.emit(
             {"migration": newest_migration(), "oldest_code": state.oldest_code, "newer": state.newer},
             text=f"the schema is up to date (migration {newest_migration()})"

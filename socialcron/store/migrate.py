@@ -6,6 +6,7 @@ transaction pooler. Files run without parameters: `%` stays literal.
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,8 @@ SELECT EXISTS (SELECT FROM pg_class WHERE relnamespace = to_regnamespace('social
        to_regclass('socialcron.schema_migrations') IS NOT NULL
            AND to_regclass('socialcron.schema_meta') IS NOT NULL
 """
+
+_CREATED = re.compile(rb"^CREATE TABLE (?:IF NOT EXISTS )?socialcron\.(\w+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +101,14 @@ def read_state(database: Database) -> State:
         applied=dict(applied),
         oldest_code=meta[0][0] if meta else 0,
     )
+
+
+def find_missing_tables(database: Database) -> list[str]:
+    """Those that migrations made and somebody dropped or renamed since."""
+    made = [name.decode() for migration in migrations() for name in _CREATED.findall(migration.sql())]
+    query = b"SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass('socialcron.' || name) IS NULL"
+    with translated():
+        return [name for (name,) in database.connection.execute(query, (made,))]
 
 
 def migrate(database: Database) -> list[Migration]:

@@ -301,3 +301,12 @@ def test_url_that_is_none__is_refused_with_a_hint_that_hides_nothing(
 )
 def test_unreadable_file__is_said_without_error_numbers(cli: Cli, words: str, said: str) -> None:
     assert cli(*words.split(), "--json").error["message"] == said
+
+
+def test_db_check__names_what_was_dropped_since(cli: Cli, db: Any) -> None:
+    db.connection.execute("ALTER TABLE socialcron.rate_limits RENAME TO limits_of_old")
+
+    ran = cli("db", "check", "--json")
+
+    assert ran.exit_code == ExitCode.CONFIG
+    assert ran.error["message"] == "the schema is incomplete: no table rate_limits"
