@@ -10,6 +10,7 @@ from socialcron.batches.desk import Desk
 from socialcron.batches.runner import Call, Until
 from socialcron.errors import AuthExpired, PlatformError, Unavailable
 from socialcron.model import Identity
+from socialcron.platforms import registry
 from socialcron.platforms.http import now_seconds
 from socialcron.settings import Settings
 from socialcron.store.engine import Database
@@ -19,8 +20,10 @@ from socialcron.store.tokens import AccountRow
 def identify_account(db: Database, settings: Settings, row: AccountRow) -> Identity:
     """Who it is. Refreshes the token if needed, as a run would, and stores the new one before it is used.
 
-    Raises PlatformError (a refused token asks for a reconnect from now on), ConfigError for an unfit key.
+    Raises PlatformError (a refused token asks for a reconnect from now on), ConfigError for an unfit key,
+    UsageError for a platform that is none (the row was edited by hand).
     """
+    registry.check(row.platform)
     desk = Desk(db, settings, uuid4(), held_accounts=[])
     try:
         desk.connect({row.id: row})

@@ -152,8 +152,10 @@ def _put_off(post: PostFacts, rules: Rules, show: Callable[[datetime], str]) -> 
         )
     return Reason(
         code="backoff",
-        message=f"Try {post.attempt} of {post.max_attempts} failed ({_said(post.last_error)}); "
-        f"the next one is {show(post.retry_at)}.",
+        message=(
+            f"Try {post.attempt} of {post.max_attempts} failed" if post.attempt else "It could not be tried"
+        )
+        + f" ({_said(post.last_error)}); the next one is {show(post.retry_at)}.",
         advice=now_please,
         until=post.retry_at,
     )

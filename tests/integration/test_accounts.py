@@ -224,7 +224,8 @@ def test_accounts_list__survives_hand_edited_rows(cli: Cli, db: Database) -> Non
     account_id = add_stub(cli)
     db.connection.execute(
         """UPDATE socialcron.accounts
-              SET handle = E'[bold]me\\x1b[31m', platform = 'myspace', settings = '{"base_url": null}', last_error = E'a\\nb'"""
+              SET handle = E'[bold]me\\x1b[31m', platform = 'myspace',
+                  settings = '{"base_url": null}', last_error = E'a\\nb'"""
     )
     for command in (["list"], ["show", account_id]):
         ran = cli("accounts", *command)
@@ -348,3 +349,12 @@ def test_accounts_add__refuses_a_handle_that_could_command_a_terminal(cli: Cli) 
     ran = cli("accounts", "add", "stub", "--handle", "me\x1b[31m", "--json")
 
     assert (ran.exit_code, ran.error["message"]) == (65, "the handle holds control characters")
+
+
+def test_accounts_test__says_that_a_platform_edited_by_hand_is_none(cli: Cli, db: Database) -> None:
+    account_id = add_stub(cli)
+    db.connection.execute("UPDATE socialcron.accounts SET platform = 'myspace'")
+
+    ran = cli("accounts", "test", account_id, "--json")
+
+    assert (ran.exit_code, ran.error["message"]) == (2, "there is no platform 'myspace'")

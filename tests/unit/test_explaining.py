@@ -82,6 +82,11 @@ OVERDUE = {"due_at": ago(600), "ready_at": ago(600)}
             "Try 2 of 4 failed (no route.)",
         ),
         (
+            {"retry_at": ago(-60), "attempt": 0, "last_error": "no key"},
+            "backoff",
+            "It could not be tried (no key.)",
+        ),
+        (
             {"retry_at": ago(-60), "error_class": "rate_limited", "last_error": "429"},
             "rate_limited",
             "12:01:00",
