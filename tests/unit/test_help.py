@@ -59,7 +59,8 @@ def test_group_help__says_whole_sentences_and_has_an_example(
         assert main([group, subcommand, "--help"]) == 0
         own = " ".join(capsys.readouterr().out.split()).partition(" ")[2]
         said = re.search(rf"\b{subcommand} ([A-Z].*?\.)(?= |$)", shown)
-        assert said and said[1] in own, subcommand
+        assert said, subcommand
+        assert said[1] in own
 
 
 @pytest.mark.parametrize("words", [[], ["posts"]])
