@@ -119,11 +119,14 @@ class Attack:
 
     def calls(self) -> tuple[str, ...]:
         """The calls of the run under attack, when nobody attacks it."""
-        self.begin()
-        ended = self.run(self.scenario.command)
-        assert ended.exit_code == 0, ended.log
-        self.check_outcome(gentle=True)
-        return ended.calls
+        for _ in range(10):
+            self.begin()
+            ended = self.run(self.scenario.command)
+            assert ended.exit_code == 0, ended.log
+            self.check_outcome(gentle=True)
+            if "due" not in self.scenario.post or "db take_account" in ended.calls:
+                return ended.calls
+        raise AssertionError("the host is too busy: the post was due before the run could wait for it")
 
     def suffer(self, trap: Trap) -> str | None:
         """What is wrong after `trap`; None if nothing is."""
