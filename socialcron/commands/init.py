@@ -44,6 +44,10 @@ def init(json: JsonOption = False, env_file: EnvFileOption = None) -> None:
             "and let cron publish it:",
             *(f"  {line}" for line in crontab),
         ]
+        if given and os.environ.get("DATABASE_URL"):
+            lines.append(
+                f"DATABASE_URL is known to this shell only: put it into {path}, where cron finds it."
+            )
         if key_made:
             lines.insert(3, f"Keep a copy of {path}: without the key nobody can read the stored credentials.")
         ctx.emit(
@@ -90,6 +94,8 @@ def crontab_lines(env_file: Path | None) -> list[str]:
     """Two lines that work from cron's bare environment, in this directory."""
     program = Path(sys.argv[0]).absolute()
     command = shlex.quote(str(program)) if program.name == "socialcron" else "socialcron"
-    place = f"cd {shlex.quote(str(Path.cwd()))} && {command}"
+    home = os.environ.get("SOCIALCRON_HOME")  # known to this shell; cron has another environment
+    known = f"SOCIALCRON_HOME={shlex.quote(str(Path(home).expanduser().absolute()))} " if home else ""
+    place = f"cd {shlex.quote(str(Path.cwd()))} && {known}{command}"
     option = f" --env-file {shlex.quote(str(env_file))}" if env_file else ""
     return [f"* * * * * {place} post-due{option}", f"*/5 * * * * {place} reset-stuck{option}"]

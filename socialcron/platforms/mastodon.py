@@ -455,6 +455,11 @@ def _explain(answer: Answer, where: str) -> PlatformError:
     """
     status, detail = answer.status, optional_str(answer.json, "error") or ""
     said = f"{where}: HTTP {status}{': ' + detail[:300] if detail else ''}"
+    if status == 403 and not isinstance(answer.json, Mapping):
+        # Mastodon always answers in JSON: this is a proxy or firewall in front of it, which says nothing of the token.
+        return PlatformFailure(
+            f"{said}, from something in front of the server", retryable=True, http_status=status
+        )
     if status == 401 or (status == 403 and detail != "This action is not allowed"):
         # 403 is a missing scope or a disabled login, but for this one text, which is never translated.
         return AuthExpired(

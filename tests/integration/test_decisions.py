@@ -246,3 +246,13 @@ def test_a_feature_the_platform_lacks__fails_the_post_naming_it(world: World, cl
 
     row = world.row(post)
     assert (row["error_class"], row["last_error"]) == ("invalid_content", "poll: Bluesky offers no poll")
+
+
+def test_a_proxys_403__says_nothing_of_the_token_and_disconnects_nobody(world: World, cli: Cli) -> None:
+    post = world.post(world.account("mastodon"))
+    world.sandbox.fault("html", status=403, method="GET")
+
+    assert cli("post-due", "--json").data["retried"] == 1
+
+    assert world.value("SELECT status FROM socialcron.accounts") == "active"
+    assert "in front of the server" in world.row(post)["last_error"]

@@ -103,3 +103,10 @@ def test_init__says_what_to_do_when_the_key_cannot_be_written(given: Cli, tmp_pa
     assert ran.exit_code == 78
     assert "cannot write the new SOCIALCRON_SECRET_KEY" in ran.stderr
     assert "Fernet.generate_key()" in ran.stderr
+
+
+def test_init__the_cron_lines_name_a_home_that_only_this_shell_knows(bare_cli: Cli, tmp_path: Path) -> None:
+    ran = bare_cli("init", "--json")
+
+    assert ran.exit_code == 0, ran.stderr
+    assert all(f" SOCIALCRON_HOME={tmp_path / 'home'} " in line for line in ran.data["crontab"])
