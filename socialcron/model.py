@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-StepKind = Literal["post", "reply", "comment"]
+if TYPE_CHECKING:
+    from socialcron.errors import PlatformError
+
+StepKind = Literal["post", "reply", "comment", "thumbnail"]
 
 POST_STATUSES = ("scheduled", "processing", "posted", "failed", "unconfirmed", "missed", "cancelled")
 
@@ -29,14 +32,22 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Media:
-    """One attachment. `path` and what is read off the bytes are None until a remote source was fetched."""
+    """One attachment. `path` and what is read off the bytes are None until a remote source was fetched.
+
+    Width and height are as shown (rotation applied), in pixels; None where the bytes do not say.
+    """
 
     source: str  # as the caller wrote it: a path below the media root, or an https URL
     alt: str | None = None
+    url: str | None = None  # where a platform that fetches media itself finds it; None: nowhere
     path: Path | None = None
     mime_type: str | None = None
     size_bytes: int | None = None
     sha256: str | None = None
+    width: int | None = None
+    height: int | None = None
+    duration_seconds: float | None = None
+    frame_rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,16 +59,31 @@ class Poll:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confirmed:
-    """A visible post the platform told us about. `extra` is what later steps need of it (Bluesky: `cid`)."""
+    """A visible post the platform told us about. `extra` is what later steps need of it (Bluesky: `cid`).
+
+    provisional: it is out, but the platform has yet to name it; `remote_id` stands in until `reconcile` knows better.
+    """
 
     remote_id: str
     url: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    provisional: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The platform took the visible write and decides later whether it shows: ask by `reconcile` in `seconds`.
+
+    handles: replace the step's; what `reconcile` asks by. The post counts as unconfirmed until the platform says.
+    """
+
+    handles: Mapping[str, Any]
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One visible write to come: the post itself (number 0), a further thread part, or the first comment."""
+    """One visible write to come: the post itself (number 0), a thread part, the first comment, its thumbnail."""
 
     number: int
     kind: StepKind
@@ -77,12 +103,16 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedStep:
-    """A step whose complete request is stored: every send and resend uses exactly these bytes."""
+    """A step whose complete request is stored: every send and resend uses exactly these bytes.
+
+    media: local files, for writes that carry bytes themselves; empty whenever the step is only asked about.
+    """
 
     number: int
     kind: StepKind
     key: str
     request: Mapping[str, Any]
+    media: tuple[Media, ...] = ()
     handles: Mapping[str, Any] = field(default_factory=dict)
     first_sending_at: datetime | None = None  # database clock; None before the first send
     sends: int = 0  # sends begun so far
@@ -97,7 +127,10 @@ class Saved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """The platform still works on what we gave it: store the handles, call `prepare` again after `seconds`."""
+    """The platform still works on what we gave it: store the handles, call `prepare` again after `seconds`.
+
+    The run does not wait long for it: a later one goes on from the handles.
+    """
 
     handles: Mapping[str, Any]
     seconds: float
@@ -120,20 +153,42 @@ class Look:
     an empty `matches` say anything.
     `occupied`: a client-chosen id exists but holds something else, so this step never arrived: draw another id.
     `key_works`: False when the server is known, or cannot be relied upon not, to ignore idempotency keys.
+    `waiting_seconds`: the platform has it and is still working on it; look again then. Proves nothing else.
+    `failure`: the platform has it, gave up on it, and will never show it; decides like a refusal of the send.
     """
 
     matches: tuple[Confirmed, ...] = ()
     complete: bool = True
     occupied: bool = False
     key_works: bool = True
+    waiting_seconds: float | None = None
+    failure: PlatformError | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tokens:
-    """What a refresh returned: the complete credentials to store, and when the access token ends (None: never)."""
+    """What a refresh returned: the complete credentials to store, and when the access token ends (None: never).
+
+    refresh_expires_at: when refreshing stops working and a person must reconnect; None: never, or not said.
+    """
 
     credentials: Mapping[str, Any]
     expires_at: datetime | None
+    refresh_expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connectable:
+    """One account that an authorization gives access to: a page, a channel, a location, the person itself.
+
+    settings: to be stored with the account (which board, which organization); the rest as in `Tokens`.
+    """
+
+    external_id: str
+    handle: str
+    tokens: Tokens
+    settings: Mapping[str, str] = field(default_factory=dict)
+    scopes: tuple[str, ...] = ()  # as granted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -160,7 +160,7 @@ class PublishJob:
                 return None
             case "reply":
                 return self._confirmed[step.number - 1]
-            case "comment":
+            case "comment" | "thumbnail":
                 return self._confirmed[0]
 
     def _saved_handles(self, step: Step) -> tuple[dict[str, Any], float | None]:

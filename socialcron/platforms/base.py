@@ -23,8 +23,10 @@ from socialcron.errors import (
     Unavailable,
 )
 from socialcron.model import (
+    Accepted,
     Account,
     Confirmed,
+    Connectable,
     Identity,
     LimitSeen,
     Look,
@@ -71,6 +73,59 @@ OAUTH2 = Credentials(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MediaRule:
+    """What one kind of attachment must be, as documented. None: no limit is known.
+
+    use: the kind of post it holds for, in the adapter's own words ("reel", "story"); "" for all of them.
+    Ratios are width / height. The checks are in `platforms/rules.py`.
+    """
+
+    kind: Literal["image", "video", "audio", "document"]
+    mime_types: frozenset[str]
+    source: str
+    date: str  # ISO date of the reading
+    use: str = ""
+    max_bytes: int | None = None
+    min_bytes: int | None = None
+    min_width: int | None = None
+    max_width: int | None = None
+    min_height: int | None = None
+    max_height: int | None = None
+    min_ratio: float | None = None
+    max_ratio: float | None = None
+    min_seconds: float | None = None
+    max_seconds: float | None = None
+    min_frame_rate: float | None = None
+    max_frame_rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authorization:
+    """How a person lets us act for an account: the authorization-code flow of OAuth 2.0 (RFC 6749 section 4.1).
+
+    authorize_url: where the browser goes; a path when it is on the account's own server.
+    pkce: how the code challenge is made: "S256" (RFC 7636), "S256-hex" (TikTok), None where it is not offered.
+    parameters: further ones of the authorize URL. client_parameter: what the client id is called there.
+    """
+
+    authorize_url: str
+    scopes: tuple[str, ...]
+    scope_separator: str = " "
+    pkce: Literal["S256", "S256-hex"] | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    client_parameter: str = "client_id"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Grant:
+    """What came back from the browser. code_verifier: of PKCE; None where it is not offered."""
+
+    code: str
+    redirect_uri: str
+    code_verifier: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Declaration:
     """A platform as data: printed by `platforms show`, read by the validator, the batch and the conformance tests."""
 
@@ -78,11 +133,18 @@ class Declaration:
     title: str
     documentation: str
     default_base_url: str | None  # None: every account names its own server
-    features: frozenset[str]  # of: media, alt_text, link, thread, first_comment, poll
+    features: frozenset[str]  # of: media, alt_text, link, thread, first_comment, poll, thumbnail
     limits: tuple[Limit, ...]
     credentials: tuple[Credentials, ...]  # empty: needs none
+    media: tuple[MediaRule, ...] = ()
     # Names that `accounts add --set` takes, with one line of help.
     settings: Mapping[str, str] = field(default_factory=dict)
+    # Names that a post's variant may hold as its `options`, with one line of help. They beat settings of that name.
+    options: Mapping[str, str] = field(default_factory=dict)
+    authorization: Authorization | None = (
+        None  # None: `accounts connect` cannot do it; tokens are made elsewhere
+    )
+    refresh_early_seconds: float = 120.0  # a token that ends sooner than this is refreshed before it is used
     reconcile: Means = "none"
     key_ttl_seconds: int | None = None  # how long after the first send a repeated key is still recognised
     settle_seconds: int = 120  # a listing may lag this long behind a write
@@ -130,15 +192,18 @@ class Adapter(Protocol):
         """
         ...
 
-    def send_step(self, step: PreparedStep, session: Session) -> Confirmed:
-        """The one visible request, through `session.write`, from the stored request alone.
+    def send_step(self, step: PreparedStep, session: Session) -> Confirmed | Accepted:
+        """The one visible request, through `session.write`, from the stored request and `step.media` alone.
 
         Raises RateLimited, Rejected, AuthExpired, Duplicate, Unavailable, OutcomeUnknown, PlatformFailure.
         """
         ...
 
     def reconcile(self, step: PreparedStep, session: Session) -> Look:
-        """Ask the platform about a step whose outcome is unknown. Reads only; raises as reads do."""
+        """Ask the platform about a step whose outcome is unknown. Reads only; raises as reads do.
+
+        A step that was confirmed provisionally is asked about the same way, until its match is final.
+        """
         ...
 
     def can_refresh(self, credentials: Mapping[str, Any]) -> bool:
@@ -154,6 +219,20 @@ class Adapter(Protocol):
 
     def identify(self, session: Session) -> Identity:
         """Who the credentials belong to."""
+        ...
+
+
+class Authorizing(Adapter, Protocol):
+    """An adapter whose declaration has an `authorization`."""
+
+    def connect_accounts(
+        self, grant: Grant, app: App, settings: Mapping[str, Any], http: Http
+    ) -> list[Connectable]:
+        """Trade the code for tokens (long-lived ones, where there are two kinds) and say what they give access to.
+
+        settings: of the account to be, `base_url` among them. An empty list: the person granted access to nothing
+        that could post. Raises AuthExpired (a refused code), Unavailable, PlatformFailure.
+        """
         ...
 
 

@@ -279,7 +279,11 @@ class Session:
     visible: Literal["unsent", "open", "refused"] = "unsent"
 
     def read(self, method: str, path: str, *, accept: Iterable[int] = (), **parts: Any) -> Answer:
-        """Ask something; 2xx or a status in `accept` comes back, all else raises. Quick repeats on network trouble."""
+        """Ask something; 2xx or a status in `accept` comes back, all else raises. Quick repeats on network trouble.
+
+        Here and below: `path` is below `base_url`, or a whole URL. signed=False leaves the credentials out, for
+        addresses the platform gave us that carry a signature of their own. Other parts are httpx's.
+        """
         from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
         retrying = Retrying(
@@ -353,6 +357,8 @@ class Session:
         return answer
 
     def _build(self, method: str, path: str, parts: dict[str, Any]) -> httpx.Request:
+        parts = dict(parts)
+        signed = parts.pop("signed", True)
         url = path if path.startswith(("http://", "https://")) else self.base_url.rstrip("/") + path
         try:
             request = self.http.build(method, url, **parts)
@@ -363,7 +369,8 @@ class Session:
         if request.url.scheme not in ("https", "http") or not request.url.host:
             raise PlatformFailure(f"{self.where}: base_url is not a usable URL", retryable=False)
         try:
-            self.authorize(request)
+            if signed:
+                self.authorize(request)
             sendable = not any(_UNSENDABLE.search(value) for _, value in request.headers.raw)
         except UnicodeEncodeError:
             sendable = False

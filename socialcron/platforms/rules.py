@@ -1,0 +1,97 @@
+"""Declared rules, checked: attachments against `MediaRule`s, names of options, counts of hashtags and mentions.
+
+Each problem names the file, what was measured and what is allowed. What is not known of a file (it was not fetched
+yet, or its bytes do not say) is not judged.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from socialcron.model import Media, Problem
+from socialcron.platforms.base import Declaration, MediaRule
+
+_HASHTAG = re.compile(r"(?<![\w&/])[#＃](?=\w*[^\W\d_])\w+")
+_MENTION = re.compile(r"(?<![\w@/])@\w[\w.]*")
+
+
+def option_problems(options: Mapping[str, object], declaration: Declaration) -> Iterator[Problem]:
+    """Options that the platform does not know: a misspelt privacy level must not post to everybody."""
+    for name in options:
+        if name not in declaration.options:
+            known = ", ".join(sorted(declaration.options)) or "none"
+            yield Problem(
+                field=f"options.{name}", message=f"{declaration.title} has no such option (known: {known})"
+            )
+
+
+def media_problems(
+    media: Sequence[Media], rules: Iterable[MediaRule], *, use: str = "", field: str = "media"
+) -> Iterator[Problem]:
+    """What of `media` no rule for `use` (or for every use) allows. field: how messages call the list."""
+    usable = [rule for rule in rules if rule.use in ("", use)]
+    for number, item in enumerate(media, 1):
+        if item.mime_type is None:
+            continue
+        fitting = [rule for rule in usable if item.mime_type in rule.mime_types]
+        if not fitting:
+            taken = ", ".join(sorted({kind for rule in usable for kind in rule.mime_types}))
+            yield Problem(
+                field=f"{field}[{number}]", message=f"{item.source} is {item.mime_type}; allowed: {taken}"
+            )
+            continue
+        # Several may fit (an image of a post, an image of a carousel): the kindest counts.
+        yield from min((list(_problems(item, rule, f"{field}[{number}]")) for rule in fitting), key=len)
+
+
+def url_problems(media: Sequence[Media], title: str) -> Iterator[Problem]:
+    """Media that a platform which fetches them itself cannot reach."""
+    for number, item in enumerate(media, 1):
+        if item.url is None:
+            yield Problem(
+                field=f"media[{number}]",
+                message=f"{item.source} has no public address, and {title} fetches media itself: use an https URL, "
+                "or set SOCIALCRON_MEDIA_URL to where the media root is served",
+            )
+
+
+def hashtags(text: str) -> list[str]:
+    """#words with at least one letter, in order, repeated ones as often as they are there."""
+    return _HASHTAG.findall(text)
+
+
+def mentions(text: str) -> list[str]:
+    """@names, in order."""
+    return _MENTION.findall(text)
+
+
+def _problems(item: Media, rule: MediaRule, field: str) -> Iterator[Problem]:
+    ratio = item.width / item.height if item.width and item.height else None
+    measures: tuple[tuple[str, float | None, float | None, float | None], ...] = (
+        ("bytes", item.size_bytes, rule.min_bytes, rule.max_bytes),
+        ("pixels wide", item.width, rule.min_width, rule.max_width),
+        ("pixels high", item.height, rule.min_height, rule.max_height),
+        ("wide per high", ratio, rule.min_ratio, rule.max_ratio),
+        ("seconds long", item.duration_seconds, rule.min_seconds, rule.max_seconds),
+        ("frames per second", item.frame_rate, rule.min_frame_rate, rule.max_frame_rate),
+    )
+    for unit, measured, least, most in measures:
+        if measured is None:
+            continue
+        # Containers round durations and frame rates, and so may whoever wrote the limit down.
+        slack = 0.01 * measured if isinstance(measured, float) else 0
+        if most is not None and measured > most + slack:
+            yield Problem(
+                field=field,
+                message=f"{item.source} is {_shown(measured)} {unit}, at most {_shown(most)} allowed",
+            )
+        if least is not None and measured < least - slack:
+            yield Problem(
+                field=field,
+                message=f"{item.source} is {_shown(measured)} {unit}, at least {_shown(least)} needed",
+            )
+
+
+def _shown(value: float) -> str:
+    return f"{value:.0f}" if value == int(value) else f"{value:.2f}"
