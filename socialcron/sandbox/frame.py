@@ -14,7 +14,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
+from urllib.request import ProxyHandler, build_opener
 
 from socialcron.sandbox.faults import Faults
 from socialcron.sandbox.wire import Reply, Request
@@ -257,6 +260,25 @@ class Platform(ABC):
         """A number that only grows: milliseconds since the epoch given, shifted left, as snowflake ids are."""
         self._last_number = max(self._last_number + 1, (int(self.now() * 1000) - epoch_ms) << shift)
         return self._last_number
+
+    def fetch(self, url: str) -> bytes | None:
+        """What a media URL holds, as platforms fetch it; None for addresses other than loopback: believed unseen.
+
+        Raises ValueError when it is no http(s) URL or cannot be had.
+        """
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"{url!r} is not a URL")
+        if parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+            if parts.scheme != "https":
+                raise ValueError(f"{url!r} is not an https URL")
+            return None
+        try:
+            with build_opener(ProxyHandler({})).open(url, timeout=10.0) as answer:
+                data: bytes = answer.read()
+                return data
+        except (OSError, HTTPException) as exc:
+            raise ValueError(f"{url!r} cannot be fetched: {exc}") from exc
 
     def add_account(self, account: Account) -> Account:
         self.accounts[account.handle] = self.accounts_by_id[account.id] = account

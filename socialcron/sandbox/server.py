@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import ipaddress
 import itertools
+import mimetypes
 import os
 import socket
 import threading
 import traceback
 import weakref
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -54,9 +56,17 @@ class Sandbox:
     """All stand-ins behind one port. `start` runs it in threads of this process."""
 
     def __init__(
-        self, *, host: str = "127.0.0.1", port: int = 0, seed: int | None = None, limited: bool = True
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        seed: int | None = None,
+        limited: bool = True,
+        media: Path | None = None,
     ) -> None:
         """port 0: any free one. limited False: rate limits are announced but never bite.
+
+        media: a folder whose files are served below /_media, for platforms that fetch media themselves.
 
         Raises ValueError for an address that is not loopback, OSError when the port cannot be had.
         """
@@ -66,7 +76,7 @@ class Sandbox:
         self.port: int = self._listener.getsockname()[1]
         shown = f"[{address}]" if address.version == 6 else str(address)
         self.base_url = f"http://{shown}:{self.port}"
-        self._seed, self._limited = seed, limited
+        self._seed, self._limited, self._media = seed, limited, media
         self._connections: set[Connection] = set()
         self._timers: set[threading.Timer] = set()
         self._names = itertools.count(1)
@@ -86,6 +96,11 @@ class Sandbox:
     @property
     def control_url(self) -> str:
         return f"{self.base_url}/_sandbox"
+
+    @property
+    def media_url(self) -> str:
+        """Where the files of the media folder are."""
+        return f"{self.base_url}/_media"
 
     def url(self, platform: str) -> str:
         """The platform's base URL, without a slash at the end."""
@@ -221,6 +236,8 @@ class Sandbox:
         request.path = f"/{path}"
         if name == "_sandbox":
             connection.send(self._control(request))
+        elif name == "_media":
+            connection.send(self._file(path))
         elif platform := self.platforms.get(name):
             if not self._answer(connection, platform, request):
                 return False
@@ -293,6 +310,15 @@ class Sandbox:
         timer.daemon = True
         self._timers.add(timer)
         timer.start()
+
+    def _file(self, path: str) -> Reply:
+        if self._media is None:
+            return Reply(404)
+        file = (self._media / path).resolve()
+        if not file.is_relative_to(self._media.resolve()) or not file.is_file():
+            return Reply(404)
+        kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+        return Reply(200, file.read_bytes(), content_type=kind)
 
     def _control(self, request: Request) -> Reply:
         try:
