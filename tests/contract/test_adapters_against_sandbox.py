@@ -80,7 +80,9 @@ class Publisher:
         )
 
     def send(self, prepared: PreparedStep) -> Confirmed:
-        return self.adapter.send_step(prepared, self.session())
+        sent = self.adapter.send_step(prepared, self.session())
+        assert isinstance(sent, Confirmed)
+        return sent
 
     def publish(self, text: str, **parts: Any) -> Confirmed:
         return self.send(self.prepare(text, **parts))

@@ -33,6 +33,33 @@ from socialcron.platforms.bluesky import Bluesky
 from socialcron.platforms.fetch import Fetched
 from socialcron.platforms.http import Session
 from tests.contract.conftest import Wire
+from tests.contract.sample import TID, Sample
+
+SAMPLE = Sample(
+    credentials={
+        "identifier": "me.example",
+        "password": "secret-password",
+        "access_token": "secret-access",
+        "refresh_token": "secret-refresh",
+        "did": "did:plc:me",
+    },
+    request={
+        "repo": "did:plc:me",
+        "collection": "app.bsky.feed.post",
+        "rkey": TID,
+        "record": {
+            "$type": "app.bsky.feed.post",
+            "text": "Hello",
+            "createdAt": "2026-11-20T12:00:00.000Z",
+        },
+    },
+    created=(200, {"uri": f"at://did:plc:me/app.bsky.feed.post/{TID}", "cid": "bafyme"}),
+    renewable={
+        "identifier": "me.example",
+        "password": "secret-password",
+        "refresh_token": "secret-refresh",
+    },
+)
 
 BLUESKY = Bluesky()
 DUE_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -29,6 +29,16 @@ from socialcron.platforms.base import App
 from socialcron.platforms.http import Session
 from socialcron.platforms.mastodon import Mastodon
 from tests.contract.conftest import Wire
+from tests.contract.sample import Sample
+
+SAMPLE = Sample(
+    credentials={"access_token": "secret-access"},
+    request={"status": "Hello"},
+    handles={"account_id": "7", "key_works": True},
+    prepare_handles={"account_id": "7", "key_works": True},  # it reads the instance before it uploads
+    created=(200, {"id": "103", "url": "https://platform.example/@me/103"}),
+    renewable={"access_token": "secret-access", "refresh_token": "secret-refresh"},
+)
 
 MASTODON = Mastodon()
 SENT_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -34,6 +34,15 @@ from socialcron.platforms.base import App
 from socialcron.platforms.http import Session
 from socialcron.platforms.x import CHUNK_BYTES, X
 from tests.contract.conftest import Wire
+from tests.contract.sample import Sample
+
+SAMPLE = Sample(
+    credentials={"access_token": "secret-access", "token_secret": "secret-token"},
+    request={"text": "Hello"},
+    handles={"user_id": "7", "since_id": "1"},
+    created=(201, {"data": {"id": "1901", "text": "Hello"}}),
+    renewable={"access_token": "secret-access", "refresh_token": "secret-refresh"},
+)
 
 ADAPTER = X()
 SENT_AT = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
