@@ -13,12 +13,15 @@ from typing import Any, NoReturn
 from socialcron.errors import BadInput
 from socialcron.model import Media, Poll, Step
 
-VARIANT_KEYS = ("text", "media", "link", "poll", "thread", "first_comment", "options")
+VARIANT_KEYS = ("text", "media", "link", "poll", "thread", "first_comment", "thumbnail", "options")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """One row of `contents`, unparsed. `variants`: platform -> the fields that differ there, and its `options`."""
+    """One row of `contents`, unparsed.
+
+    variants: platform -> the fields that differ there, its `options`, and `thumbnail` ({"source": str} or str).
+    """
 
     text: str | None = None
     media: Any = field(default_factory=list)  # [{"source": str, "alt": str | None}] or [str]
@@ -32,7 +35,7 @@ class Content:
 
 
 def steps_for(content: Content, platform: str) -> tuple[Step, ...]:
-    """The visible writes of this content on `platform`, in order: the post, thread parts, the first comment.
+    """The visible writes of this content on `platform`: the post, thread parts, the first comment, its thumbnail.
 
     Media carry only what the caller wrote. Raises BadInput naming the field that cannot be read.
     """
@@ -72,6 +75,9 @@ def steps_for(content: Content, platform: str) -> tuple[Step, ...]:
         steps.append(Step(number=number, kind="reply", text=text, media=media, options=options))
     if comment := _text(pick("first_comment"), "first_comment"):
         steps.append(Step(number=len(steps), kind="comment", text=comment, options=options))
+    if thumbnail := variant.get("thumbnail"):
+        image = _media([thumbnail], f"variants.{platform}.thumbnail")
+        steps.append(Step(number=len(steps), kind="thumbnail", text="", media=image, options=options))
     if not first.text and not first.media and not first.poll:
         _bad("text", "is empty, and there is neither media nor a poll")
     return tuple(steps)

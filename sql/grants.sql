@@ -39,7 +39,7 @@ GRANT SELECT (id), INSERT (content_id, account_id, due_at, priority, max_attempt
 -- Reporter
 GRANT SELECT ON ALL TABLES IN SCHEMA socialcron TO socialcron_reporter;
 REVOKE SELECT ON socialcron.accounts FROM socialcron_reporter;
-GRANT SELECT (id, platform, handle, external_id, settings, token_version, token_expires_at, refreshed_at, status,
+GRANT SELECT (id, platform, handle, external_id, settings, token_version, token_expires_at, refresh_expires_at, refreshed_at, status,
               autopost_enabled, last_error, blocked_until, next_due_at, busy_until, created_at, updated_at)
     ON socialcron.accounts TO socialcron_reporter;
 DROP POLICY IF EXISTS socialcron_reporter ON socialcron.accounts;

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-REFRESH_EARLY_SECONDS = 120.0  # a token that ends during a send would cost an attempt
+LAST_SECONDS = 120.0  # a token that ends during a send would cost an attempt
 REFRESH_WAIT_SECONDS = 35.0  # a refresh takes 30 s at most
 REFRESH_MINIMUM_SECONDS = 60.0
 DEFAULT_BLOCK_SECONDS = 300.0  # a 429 that does not say for how long
@@ -48,6 +48,7 @@ class Connection:
         self._memo: dict[str, Any] = {}
         self._limits: dict[str, LimitSeen] = {}
         self.adapter = registry.adapter(row.platform)
+        self._renewed = False  # tried once in this run
         self.halted: str | None = None  # why nothing more of this account goes out in this run
         self._load(row)
 
@@ -103,25 +104,43 @@ class Connection:
         return self.adapter.can_refresh(self._credentials)
 
     def freshen(self) -> Generator[Request, Any, None]:
-        """Refresh a token that is over or nearly over.
+        """Refresh a token that is over or nearly over; and, in good time, one that lives long.
 
         Not one that was issued a moment ago: it may be meant to be short, or the host that stored its end may have a
         slow clock. If it does not work, the platform will say so.
         """
-        left = self._row.token_seconds_left
-        if (
-            left is not None
-            and left - (now_seconds() - self._read_at) < REFRESH_EARLY_SECONDS
-            and not self._row.just_refreshed
-            and self.can_refresh()
-        ):
+        if self._row.token_seconds_left is None or self._row.just_refreshed or not self.can_refresh():
+            return
+        left = self._row.token_seconds_left - (now_seconds() - self._read_at)
+        if left < LAST_SECONDS:
             yield from self.refresh(self._row.token_version)
+        elif left < self.adapter.declaration.refresh_early_seconds and not self._renewed:
+            self._renewed = True
+            yield from self.renew(self._row.token_version)
 
-    def refresh(self, seen_version: int) -> Generator[Request, Any, None]:
+    def renew(self, seen_version: int) -> Generator[Request, Any, PlatformError | None]:
+        """Try to have newer tokens while the old ones are good: trouble is returned and changes nothing."""
+        try:
+            yield from self.refresh(seen_version, disconnect=False)
+        except PlatformError as exc:
+            log.event(
+                "token_not_renewed",
+                level=log.WARNING,
+                platform=self.account.platform,
+                account_id=self.account.id,
+                error=str(exc),
+            )
+            return exc
+        except Postponed:
+            pass  # another process is at it
+        return None
+
+    def refresh(self, seen_version: int, *, disconnect: bool = True) -> Generator[Request, Any, None]:
         """Have newer tokens than those of `seen_version`, by asking the platform or by waiting for who asks.
 
         Raises AuthExpired when a person must reconnect the account, Postponed when another process is too slow,
-        and whatever else the platform's answer means; only AuthExpired disconnects.
+        and whatever else the platform's answer means; only AuthExpired disconnects, and only if `disconnect`: otherwise
+        the old tokens are still good, and nobody waits for another process either.
         """
         db, account_id, claim = self._desk.db, self.account.id, uuid4()
         if self._row.token_version != seen_version:
@@ -130,7 +149,8 @@ class Connection:
         if not tokens.claim_refresh(
             db, claim, account_id=account_id, token_version=seen_version, minimum_seconds=minimum
         ):
-            yield from self._wait_for_other(seen_version)
+            if disconnect:
+                yield from self._wait_for_other(seen_version)
             return
         app = app_for(self.account.platform, self._credentials, self._desk.settings)
         account, credentials, http = self.account, self._credentials, self._desk.http
@@ -144,7 +164,7 @@ class Connection:
                 claim,
                 account_id=account_id,
                 token_version=seen_version,
-                disconnect=isinstance(exc, AuthExpired),
+                disconnect=disconnect and isinstance(exc, AuthExpired),
                 error=str(exc),
             )
             if disconnected:
@@ -161,6 +181,7 @@ class Connection:
                 token_version=seen_version,
                 credentials=sealed,
                 expires_at=fresh.expires_at,
+                refresh_expires_at=fresh.refresh_expires_at,
             )
         )
         log.event("token_refreshed", platform=account.platform, account_id=account_id)

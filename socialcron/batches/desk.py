@@ -83,7 +83,7 @@ class Desk:
     def put_back(self, post: ClaimedPost) -> None:
         """Give a claimed post back untouched: this host cannot speak for its account, another one may."""
         error = "this host cannot use the account: its key or its platform is unknown here; see the log"
-        if post.status == "unconfirmed":
+        if post.status in ("unconfirmed", "posted"):
             posts.postpone_look(self.db, self.token, post.id, 0, look_in_seconds=60.0, error=error)
         else:
             posts.return_post(

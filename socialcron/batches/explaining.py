@@ -252,14 +252,19 @@ def _unconfirmed(post: PostFacts, rules: Rules, show: Callable[[datetime], str])
             advice=f"{stopped.advice} Or look yourself: {by_hand}.",
         )
     look_at = max(moment for moment in (post.reconcile_at, post.blocked_until) if moment is not None)
+    asked = (
+        f"The platform is asked {show(look_at)}." if look_at > post.now else "The next run asks the platform."
+    )
+    if post.error_class is None:
+        return Reason(
+            code="accepted",
+            message=f"{_said(post.last_error)} {asked}",
+            advice="Nothing to do while post-due runs each minute.",
+            until=look_at if look_at > post.now else None,
+        )
     return Reason(
         code="unconfirmed",
-        message=f"{unknown} "
-        + (
-            f"The platform is asked {show(look_at)}."
-            if look_at > post.now
-            else "The next run asks the platform."
-        ),
+        message=f"{unknown} {asked}",
         advice=f"Nothing to do while post-due runs each minute. If you know better: {by_hand}.",
         until=look_at if look_at > post.now else None,
     )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from socialcron.batches.runner import Ended, Job
 
 COMMAND = "post-due"
-OUTCOMES = ("posted", "retried", "failed", "unconfirmed", "released", "missed", "reconciled")
+OUTCOMES = ("posted", "accepted", "retried", "failed", "unconfirmed", "released", "missed", "reconciled")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +188,7 @@ def _work(
             if connection is None:  # its credentials cannot be opened: nothing of it is touched
                 desk.put_back(row)
                 outcomes["released"] += 1
-            elif row.status == "unconfirmed":
+            elif row.status in ("unconfirmed", "posted"):
                 jobs.append(SettleJob(desk, connection, row, attempts.get(row.id, [])))
             else:
                 jobs.append(PublishJob(desk, connection, row, attempts.get(row.id, [])))

@@ -39,8 +39,9 @@ from socialcron.platforms.http import now_seconds
 from socialcron.store import posts
 from socialcron.store.posts import Attempt, ClaimedPost
 
-POSTED, RETRIED, FAILED, UNCONFIRMED, RELEASED, MISSED, RECONCILED = OUTCOMES = (
+POSTED, ACCEPTED, RETRIED, FAILED, UNCONFIRMED, RELEASED, MISSED, RECONCILED = OUTCOMES = (
     "posted",
+    "accepted",
     "retried",
     "failed",
     "unconfirmed",
@@ -48,6 +49,9 @@ POSTED, RETRIED, FAILED, UNCONFIRMED, RELEASED, MISSED, RECONCILED = OUTCOMES = 
     "missed",
     "reconciled",
 )
+
+
+PATIENCE_SECONDS = 20.0
 
 
 class PublishJob:
@@ -62,6 +66,7 @@ class PublishJob:
         self._attempts = attempts
         self._adapter = connection.adapter
         self._refreshed = False
+        self._patience_until: float | None = None  # `now_seconds`; until then it waits here for the platform
         self.lane = post.account_id
         self.due = now_seconds() + post.seconds_to_due
         self._confirmed = {
@@ -186,7 +191,7 @@ class PublishJob:
                 case Wait(handles=handles, seconds=seconds):
                     posts.save_handles(self._desk.db, attempt_id, handles)
                     step = replace(step, handles=handles)
-                    yield Until(now_seconds() + seconds)
+                    yield from self._wait(seconds)
                 case Ready(request=request, handles=handles):
                     posts.mark_prepared(
                         self._desk.db,
@@ -200,8 +205,21 @@ class PublishJob:
                         kind=step.kind,
                         key=step.key,
                         request=request,
+                        media=step.media,
                         handles=step.handles if handles is None else handles,
                     )
+
+    def _wait(self, seconds: float) -> Generator[Request, Any, None]:
+        """Wait for the platform's processing: here until the post is due, and a moment longer; else a later run does.
+
+        Raises Postponed when a later run should go on.
+        """
+        if self._patience_until is None:
+            self._patience_until = max(self.due, now_seconds() + PATIENCE_SECONDS)
+        if now_seconds() + seconds > self._patience_until:
+            title = self._adapter.declaration.title
+            raise Postponed(f"{title} is still processing the media", retry_in_seconds=seconds)
+        yield Until(now_seconds() + seconds)
 
     def _bring_media(self, step: Step) -> Generator[Request, Any, Step]:
         if not step.media:
@@ -253,6 +271,8 @@ class PublishJob:
             return (yield from self._publish_step(replace(step, handles={}), last=last))
         except PlatformError as exc:
             return self._decide(step.number, exc)
+        if confirmed is None:
+            return ACCEPTED
         self._confirmed[step.number] = confirmed
         return None
 
@@ -281,15 +301,10 @@ class PublishJob:
 
     def _decide(self, step: int, exc: PlatformError) -> str:
         """What a failure that provably published nothing means for the post."""
-        if isinstance(exc, RateLimited):
-            seconds = self._connection.limited(exc)
-            return self._return(RETRIED, exc, give_back=True, retry_in_seconds=seconds)
-        if isinstance(exc, AuthExpired):
-            self._connection.disconnect(exc)
-        elif exc.retryable and self._post.attempt < self._post.max_attempts:
-            seconds = backoff_seconds(self._post.attempt, retry_after=exc.retry_after)
-            return self._return(RETRIED, exc, give_back=False, retry_in_seconds=seconds)
-        return self._fail(step, exc)
+        seconds = retry_seconds(self._connection, self._post, exc)
+        if seconds is None:
+            return self._fail(step, exc)
+        return self._return(RETRIED, exc, give_back=isinstance(exc, RateLimited), retry_in_seconds=seconds)
 
     def _return(self, outcome: str, exc: PlatformError, *, give_back: bool, retry_in_seconds: float) -> str:
         self._log("post_retried", exc, level=log.WARNING, retry_in_seconds=round(retry_in_seconds))
@@ -368,6 +383,20 @@ class PublishJob:
             error=str(exc),
             **fields,
         )
+
+
+def retry_seconds(connection: Connection, post: ClaimedPost, exc: PlatformError) -> float | None:
+    """When to try again after a failure that provably published nothing; None: never.
+
+    A rate limit stops the account until it is over, a refused token until a person reconnects it.
+    """
+    if isinstance(exc, RateLimited):
+        return connection.limited(exc)
+    if isinstance(exc, AuthExpired):
+        connection.disconnect(exc)
+    elif exc.retryable and post.attempt < post.max_attempts:
+        return backoff_seconds(post.attempt, retry_after=exc.retry_after)
+    return None
 
 
 def content_of(post: ClaimedPost) -> Content:

@@ -19,11 +19,12 @@ from socialcron.errors import (
     Rejected,
     Unavailable,
 )
-from socialcron.model import Confirmed, PreparedStep
+from socialcron.model import Accepted, Confirmed, PreparedStep
 from socialcron.platforms.http import Session, now_seconds
 from socialcron.store import posts
 from socialcron.store.posts import ClaimedPost, SendRequest
 
+NAME_SECONDS = 60.0  # until a platform is asked what it calls a post that is out
 BUSY_SECONDS = 0.2  # between two tries to take an account that another run works
 
 
@@ -37,7 +38,7 @@ class Sending:
         self._connection = connection
         self._post = post
         self._attempt_id = attempt_id
-        self._complete = complete  # no step of the post is left after this one
+        self.complete = complete  # no step of the post is left after this one
 
     def permit(self) -> Generator[Request, Any, Permit | None]:
         """Have `sending` committed, waiting for a run that works the account; None when the account is halted."""
@@ -54,8 +55,8 @@ class Sending:
             yield Until(now_seconds() + BUSY_SECONDS)
         return None
 
-    def send(self, prepared: PreparedStep, deadline: float) -> Generator[Request, Any, Confirmed]:
-        """Send, and record what happened, whatever it was.
+    def send(self, prepared: PreparedStep, deadline: float) -> Generator[Request, Any, Confirmed | None]:
+        """Send, and record what happened, whatever it was. None: the platform took it and decides later.
 
         Raises OutcomeUnknown once the post is unconfirmed; the platform's refusal when the step is provably not out.
         """
@@ -64,28 +65,46 @@ class Sending:
         try:
             session = self._connection.session()
             session.write_deadline = deadline
-            confirmed: Confirmed = yield Call(partial(adapter.send_step, prepared, session))
+            sent: Confirmed | Accepted = yield Call(partial(adapter.send_step, prepared, session))
         except Exception as exc:
             failure = self._failed(exc, session)  # the fact first: what follows may lose the database
             if session is not None:
                 self._connection.note(session.seen)
             raise failure from exc
-        self.confirm(confirmed)
+        confirmed = sent if isinstance(sent, Confirmed) else None
+        if isinstance(sent, Accepted):
+            self._accept(sent)
+        else:
+            self.confirm(sent)
         self._connection.note(session.seen)
         log.event(
-            "post_published",
+            "post_published" if confirmed else "post_accepted",
             platform=self._connection.account.platform,
             account_id=self._post.account_id,
             post_id=self._post.id,
             step=prepared.number,
             attempt=self._post.attempt,
             duration_ms=round((now_seconds() - began) * 1000),
-            url=confirmed.url,
+            url=confirmed and confirmed.url,
         )
         return confirmed
 
+    def _accept(self, accepted: Accepted) -> None:
+        """Nobody knows yet, and nothing is wrong: the platform says later what became of it."""
+        title = self._connection.adapter.declaration.title
+        self._desk.fact(
+            lambda: posts.record_unknown(
+                self._desk.db,
+                self._attempt_id,
+                error=f"{title} took it and is still working on it",
+                error_class=None,
+                look_in_seconds=accepted.seconds,
+                handles=accepted.handles,
+            )
+        )
+
     def confirm(self, confirmed: Confirmed) -> None:
-        """Record that the step is out.
+        """Record that the step is out. A provisional id is asked about again.
 
         Raises OutcomeUnknown when that thing belongs to another step already, or has an id that cannot be stored.
         """
@@ -97,7 +116,8 @@ class Sending:
                     remote_id=confirmed.remote_id,
                     url=confirmed.url,
                     answer=confirmed.extra,
-                    complete=self._complete,
+                    complete=self.complete,
+                    look_in_seconds=NAME_SECONDS if confirmed.provisional else None,
                 )
             )
         except (Conflict, BadInput) as exc:

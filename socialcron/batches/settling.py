@@ -1,7 +1,8 @@
-"""Settle one unconfirmed post by asking the platform (PROTOCOL 5). Never sends again unless a repeat is harmless."""
+"""Ask the platform about one post: is it out (PROTOCOL 5), what is it called. Sends again only what does no harm."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -10,16 +11,20 @@ from socialcron import log
 from socialcron.batches.connection import Connection, Postponed
 from socialcron.batches.desk import Desk
 from socialcron.batches.publishing import (
+    ACCEPTED,
+    FAILED,
     POSTED,
     RECONCILED,
     RELEASED,
+    RETRIED,
     UNCONFIRMED,
     content_of,
+    retry_seconds,
 )
 from socialcron.batches.runner import Work
-from socialcron.batches.sending import Sending
+from socialcron.batches.sending import Sending, words
 from socialcron.content import steps_for
-from socialcron.errors import AuthExpired, BadInput, OutcomeUnknown, PlatformError, RateLimited
+from socialcron.errors import AuthExpired, BadInput, Conflict, OutcomeUnknown, PlatformError, RateLimited
 from socialcron.model import Confirmed, Look, PreparedStep, Step, StepKind
 from socialcron.platforms.http import now_seconds
 from socialcron.store import posts
@@ -27,6 +32,7 @@ from socialcron.store.posts import Attempt, ClaimedPost
 
 LOOK_AGAIN_SECONDS = 60.0  # the least time between the two looks that prove an absence
 TROUBLE_SECONDS = 300.0  # after a look that failed
+WORKING_SECONDS = 2 * 86_400.0  # a platform that works on a post for longer has forgotten it
 KEY_MARGIN_SECONDS = 300.0  # a key is not relied upon in the last minutes of its life
 
 
@@ -37,7 +43,7 @@ class SettleJob:
         self._desk = desk
         self._connection = connection
         self._post = post
-        self._attempt = next((a for a in attempts if a.phase == "unknown"), None)
+        self._attempt = next((a for a in attempts if a.phase == "unknown" or a.provisional), None)
         self._read_at = now_seconds()
         self.lane = post.account_id
         self.due = 0.0  # before anything new: a wrong answer here is a duplicate or a loss
@@ -84,6 +90,12 @@ class SettleJob:
         except Postponed as exc:
             return self._postpone(LOOK_AGAIN_SECONDS, error=exc.reason)
 
+        if self._attempt and self._attempt.provisional:
+            return self._name(look)
+        if look.failure is not None:
+            return self._give_up(look.failure)
+        if look.waiting_seconds is not None:
+            return self._still_working(look.waiting_seconds)
         candidates = self._unowned(look)
         if len(candidates) == 1 and not self._twin():
             return self._adopt(candidates[0])
@@ -113,6 +125,61 @@ class SettleJob:
         except BadInput:
             return ()  # broken by hand since it was sent; what is out is out
 
+    # --- decided later ---------------------------------------------------------------------------------------------
+
+    def _still_working(self, seconds: float) -> str:
+        assert self._attempt is not None
+        title = self._connection.adapter.declaration.title
+        age = self._ago(self._attempt.first_sent_seconds_ago) or 0.0
+        if age > WORKING_SECONDS:
+            return self._postpone(
+                None, error=f"{title} has been working on it for two days; a person must decide"
+            )
+        error = f"{title} took it and is still working on it"
+        return self._postpone(_slower(seconds, age), error=error, outcome=ACCEPTED)
+
+    def _give_up(self, exc: PlatformError) -> str:
+        """The platform had it and will never show it: as if it had refused the send."""
+        assert self._attempt is not None
+        seconds = retry_seconds(self._connection, self._post, exc)
+        self._log("post_refused_later", level=log.WARNING, error_class=exc.error_class, error=str(exc))
+        status = posts.record_failure(
+            self._desk.db,
+            self._desk.token,
+            self._attempt.id,
+            error_class=exc.error_class,
+            error=words(exc),
+            retryable=exc.retryable,
+            retry_in_seconds=seconds,
+            give_back=isinstance(exc, RateLimited),
+        )
+        if status == "posted":
+            self._desk.incomplete += 1
+        return {"scheduled": RETRIED, "failed": FAILED, "posted": POSTED}.get(status or "", RELEASED)
+
+    def _name(self, look: Look) -> str:
+        """The post is out under a stand-in of its name: keep asking, ever more slowly, then leave it at that."""
+        assert self._attempt is not None
+        attempt, age = self._attempt, self._ago(self._attempt.first_sent_seconds_ago) or 0.0
+        final = [match for match in self._unowned(look) if not match.provisional]
+        if len(final) != 1:
+            seconds = None if age > WORKING_SECONDS else _slower(LOOK_AGAIN_SECONDS, age)
+            return self._postpone(seconds)
+        [match] = final
+        with suppress(Conflict, BadInput):  # what cannot be stored, or is another post's, is not its name
+            self._desk.fact(
+                lambda: posts.record_name(
+                    self._desk.db,
+                    attempt.id,
+                    remote_id=match.remote_id,
+                    url=match.url,
+                    answer=match.extra,
+                )
+            )
+            self._log("post_named", url=match.url)
+            return RECONCILED
+        return self._postpone(None)
+
     # --- found ---------------------------------------------------------------------------------------------------
 
     def _unowned(self, look: Look) -> list[Confirmed]:
@@ -137,8 +204,11 @@ class SettleJob:
         return twin is not None
 
     def _adopt(self, match: Confirmed) -> str:
+        sending = self._sending()
+        if match.provisional and not sending.complete:
+            return self._postpone(LOOK_AGAIN_SECONDS, error="it is out, but what follows it needs its name")
         try:
-            self._sending().confirm(match)
+            sending.confirm(match)
         except OutcomeUnknown as exc:
             return self._postpone(None, error=exc.message)
         self._log("post_reconciled", found=True, url=match.url)
@@ -174,7 +244,9 @@ class SettleJob:
             wait = permit.verdict.reopens_in_seconds if permit.verdict else None
             return self._postpone(wait or LOOK_AGAIN_SECONDS, outcome=RELEASED)
         try:
-            yield from sending.send(replace(prepared, sends=permit.verdict.sends or 0), permit.deadline)
+            confirmed = yield from sending.send(
+                replace(prepared, sends=permit.verdict.sends or 0), permit.deadline
+            )
         except OutcomeUnknown:
             return UNCONFIRMED
         except RateLimited as exc:
@@ -186,7 +258,7 @@ class SettleJob:
         except PlatformError as exc:
             # "duplicate", "media already used", 422: after an unknown send these often mean that it worked.
             return self._postpone(LOOK_AGAIN_SECONDS, error=str(exc))
-        return POSTED
+        return POSTED if confirmed else ACCEPTED
 
     def _count_absence(self) -> str:
         """Absence takes two looks, both later than any straggler could arrive and show itself, a minute apart."""
@@ -228,7 +300,9 @@ class SettleJob:
         error: str | None = None,
         outcome: str = UNCONFIRMED,
     ) -> str:
-        """Look again in `seconds`; None leaves it to a person."""
+        """Look again in `seconds`; None leaves it to a person. A post that is out has no error for want of a name."""
+        if self._attempt and self._attempt.provisional:
+            error, outcome = None, RECONCILED
         posts.postpone_look(
             self._desk.db,
             self._desk.token,
@@ -238,7 +312,7 @@ class SettleJob:
             looked=looked,
             error=error and log.redact(error)[:1000],
         )
-        if seconds is None:
+        if seconds is None and self._post.status == "unconfirmed":
             self._log("post_needs_a_person", level=log.WARNING, reason=error)
         return outcome
 
@@ -252,3 +326,8 @@ class SettleJob:
             step=self._attempt.step if self._attempt else None,
             **fields,
         )
+
+
+def _slower(seconds: float, age_seconds: float) -> float:
+    """`seconds`, stretched to a tenth of the age, an hour at most: a minute after a minute, an hour after a day."""
+    return max(seconds, min(age_seconds / 10, 3600.0))

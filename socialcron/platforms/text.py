@@ -49,4 +49,5 @@ def field(step: Step) -> str:
     """How messages name a step's text: `text`, `thread[2]` (second part after the post), `first_comment`."""
     if step.number == 0:
         return "text"
-    return "first_comment" if step.kind == "comment" else f"thread[{step.number}]"
+    names = {"comment": "first_comment", "thumbnail": "thumbnail"}
+    return names.get(step.kind, f"thread[{step.number}]")

@@ -99,6 +99,7 @@ class Attempt:
     remote_id: str | None
     url: str | None
     answer: dict[str, Any] | None
+    provisional: bool
     error_class: str | None
     handles_age_seconds: float | None
     first_sent_seconds_ago: float | None
@@ -191,7 +192,7 @@ def _claim_once(db: Database, token: UUID, rules: ClaimRules) -> tuple[int, Clai
 
 
 def claim_unconfirmed_posts(db: Database, token: UUID, rules: ClaimRules) -> list[int]:
-    """Take unconfirmed posts whose next look is due. A repeat that died under an elapsed lease is unknown again."""
+    """Take posts the platform is to be asked about now. A repeat that died under an elapsed lease is unknown again."""
     params = {
         "claim_token": token,
         "batch_size": rules.batch_size,
@@ -362,8 +363,12 @@ def record_confirmed(
     answer: Mapping[str, Any],
     complete: bool,
     http_status: int | None = None,
+    look_in_seconds: float | None = None,
 ) -> str | None:
-    """The post's new status; None when the fact was recorded before. Conflict: the id belongs to another step."""
+    """The post's new status; None when the fact was recorded before. Conflict: the id belongs to another step.
+
+    look_in_seconds: the id is provisional, ask again then; None: it is final.
+    """
     params = {
         "attempt_id": attempt_id,
         "remote_id": remote_id,
@@ -371,6 +376,7 @@ def record_confirmed(
         "answer": Jsonb(answer),
         "complete": complete,
         "http_status": http_status,
+        "look_in_seconds": look_in_seconds,
     }
     status: str | None = db.value("record_confirmed", params)
     return status
@@ -401,14 +407,32 @@ def record_not_sent(
         db.run("record_not_sent", params)
 
 
-def record_unknown(
-    db: Database, attempt_id: int, *, error: str, http_status: int | None, look_in_seconds: float | None
+def record_name(
+    db: Database, attempt_id: int, *, remote_id: str, url: str | None, answer: Mapping[str, Any]
 ) -> bool:
+    """Replace a provisional id. Conflict: the id belongs to another step."""
+    params = {"attempt_id": attempt_id, "remote_id": remote_id, "url": url, "answer": Jsonb(answer)}
+    return db.value("record_name", params) is not None
+
+
+def record_unknown(
+    db: Database,
+    attempt_id: int,
+    *,
+    error: str,
+    look_in_seconds: float | None,
+    error_class: str | None = "unknown_outcome",
+    http_status: int | None = None,
+    handles: Mapping[str, Any] | None = None,
+) -> bool:
+    """look_in_seconds None: a person must look. error_class None: the platform took it and decides later."""
     params = {
         "attempt_id": attempt_id,
         "error": error,
+        "error_class": error_class,
         "http_status": http_status,
         "look_in_seconds": look_in_seconds,
+        "handles": None if handles is None else Jsonb(handles),
     }
     return db.value("record_unknown", params) is not None
 
@@ -491,6 +515,31 @@ def record_absent(
     """The post's new status; None when the claim is no longer ours."""
     params = {"claim_token": token, "attempt_id": attempt_id, "error": error, "draw_new_key": draw_new_key}
     status: str | None = db.value("record_absent", params)
+    return status
+
+
+def record_failure(
+    db: Database,
+    token: UUID,
+    attempt_id: int,
+    *,
+    error_class: str,
+    error: str,
+    retryable: bool,
+    retry_in_seconds: float | None,
+    give_back: bool,
+) -> str | None:
+    """The post's new status; None when the claim is no longer ours. retry_in_seconds None: no further try."""
+    params = {
+        "claim_token": token,
+        "attempt_id": attempt_id,
+        "error_class": error_class,
+        "error": error,
+        "retryable": retryable,
+        "retry_in_seconds": retry_in_seconds,
+        "give_back": give_back,
+    }
+    status: str | None = db.value("record_failure", params)
     return status
 
 

@@ -51,6 +51,7 @@ accounts = Table(
     Column("busy_until", _MOMENT),
     _required("created_at", _MOMENT),
     _required("updated_at", _MOMENT),
+    Column("refresh_expires_at", _MOMENT),
 )
 
 contents = Table(

@@ -46,14 +46,21 @@ def claim_refresh(
 
 
 def store_tokens(
-    db: Database, *, account_id: int, token_version: int, credentials: str, expires_at: datetime | None
+    db: Database,
+    *,
+    account_id: int,
+    token_version: int,
+    credentials: str,
+    expires_at: datetime | None,
+    refresh_expires_at: datetime | None = None,
 ) -> bool:
-    """False: somebody stored a newer pair for that version; ours is not needed."""
+    """refresh_expires_at None: as it was. False: somebody stored a newer pair for that version; ours is not needed."""
     params = {
         "account_id": account_id,
         "token_version": token_version,
         "credentials": credentials,
         "expires_at": expires_at,
+        "refresh_expires_at": refresh_expires_at,
     }
     return db.value("store_tokens", params) is not None
 

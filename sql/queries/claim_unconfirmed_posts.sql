@@ -1,11 +1,12 @@
--- Claim posts whose outcome is to be looked up: own token and lease, status stays unconfirmed.
+-- Claim posts the platform is to be asked about: is it out (unconfirmed), what is it called (posted, with a provisional
+-- id). Own token and lease, the status stays.
 -- Uses posts_reconcile_idx. Accounts without usable credentials cannot be asked; they wait for a reconnect.
 WITH due AS MATERIALIZED (
     SELECT p.id
       FROM socialcron.posts AS p
       JOIN socialcron.accounts AS a ON a.id = p.account_id
      WHERE p.reconcile_at <= now()
-       AND p.status = 'unconfirmed'
+       AND p.status IN ('unconfirmed', 'posted')
        AND (p.lease_until IS NULL OR p.lease_until <= now())
        AND a.status = 'active'
        AND (a.blocked_until IS NULL OR a.blocked_until <= now())

@@ -4,7 +4,7 @@ SELECT p.id, p.status, p.due_at, p.ready_at, p.retry_at, p.held_at IS NOT NULL A
        p.first_claimed_at IS NOT NULL AS claimed_before, p.cancel_requested_at IS NOT NULL AS cancel_requested,
        coalesce(p.lease_until > now(), false) AND p.claim_token IS NOT NULL AS in_work,
        p.reconcile_at, p.heartbeat_at, p.error_class, p.last_error, p.url, p.posted_at, p.incomplete_at_step,
-       c.approved_at IS NOT NULL AS approved, coalesce(c.has_content, false) AS has_content,
+       c.approved_at IS NOT NULL AS approved, coalesce(socialcron.says_something(c), false) AS has_content,
        a.id AS account_id, a.platform, a.handle, a.status AS account_status, a.autopost_enabled, a.blocked_until,
        a.last_error AS account_error, coalesce(a.busy_until > now(), false) AS account_busy,
        now() AS now,

@@ -55,6 +55,7 @@ PARAMS: Mapping[str, Mapping[str, Any]] = {
         "answer": None,
         "http_status": None,
         "complete": True,
+        "look_in_seconds": None,
     },
 }
 

@@ -57,6 +57,7 @@ def ask(**facts: Any) -> Reason:
     return explain(replace(READY, **facts), RULES, show=lambda value: f"{value:%H:%M:%S}")
 
 
+UNKNOWN = {"status": "unconfirmed", "error_class": "unknown_outcome"}
 OVERDUE = {"due_at": ago(600), "ready_at": ago(600)}
 
 
@@ -114,10 +115,11 @@ OVERDUE = {"due_at": ago(600), "ready_at": ago(600)}
         ({"status": "processing"}, "stuck", "reset-stuck"),
         ({"status": "unconfirmed", "in_work": True}, "looking", "right now"),
         ({"status": "unconfirmed"}, "needs_you", "posts resolve 7"),
-        ({"status": "unconfirmed", "reconcile_at": ago(-60)}, "unconfirmed", "12:01:00"),
-        ({"status": "unconfirmed", "reconcile_at": ago(60)}, "unconfirmed", "next run"),
+        (UNKNOWN | {"reconcile_at": ago(-60)}, "unconfirmed", "12:01:00"),
+        (UNKNOWN | {"reconcile_at": ago(60)}, "unconfirmed", "next run"),
+        (UNKNOWN | {"error_class": None, "reconcile_at": ago(-60)}, "accepted", "12:01:00"),
         (
-            {"status": "unconfirmed", "reconcile_at": ago(60), "blocked_until": ago(-90)},
+            UNKNOWN | {"reconcile_at": ago(60), "blocked_until": ago(-90)},
             "unconfirmed",
             "12:01:30",
         ),
