@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -24,6 +25,12 @@ def _path(value: str) -> Path:
 
 def _flag(value: str) -> bool:
     return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[value.lower()]
+
+
+def _address(value: str) -> str:
+    if not value.startswith(("https://", "http://")) or len(value.split()) > 1:
+        raise ValueError
+    return value.rstrip("/")
 
 
 def _whole(least: int) -> Callable[[str], int]:
@@ -66,6 +73,16 @@ def _secret(name: str, takes: str) -> Any:
     return _setting(name, _text, takes, secret=True)
 
 
+def _secret_by_name(name: str, takes: str) -> Any:
+    """A dict of as many secrets as there are variables `name` with another word for NAME in it, by that word."""
+    return field(
+        default_factory=dict,
+        repr=False,
+        hash=False,
+        metadata={"env": name, "parse": _text, "takes": takes, "secret": True, "by_name": True},
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """None means unset. Read a secret from a file by naming it in NAME_FILE instead of NAME."""
@@ -95,6 +112,9 @@ class Settings:
     lease_seconds: int = _number("SOCIALCRON_LEASE_SECONDS", 120, least=10)
 
     media_root: Path | None = _setting("SOCIALCRON_MEDIA_ROOT", _path, "a directory")
+    media_url: str | None = _setting(
+        "SOCIALCRON_MEDIA_URL", _address, "an https address, as in https://cdn.example/media"
+    )
     max_media_bytes: int = _number("SOCIALCRON_MAX_MEDIA_BYTES", 1 << 30)
     allow_private_media: bool = _setting(
         "SOCIALCRON_ALLOW_PRIVATE_MEDIA", _flag, "true or false", default=False
@@ -104,6 +124,31 @@ class Settings:
     twitter_api_secret: str | None = _secret("TWITTER_API_SECRET", "the consumer secret of an X app")
     x_client_id: str | None = _secret("X_CLIENT_ID", "the OAuth 2.0 client id of an X app")
     x_client_secret: str | None = _secret("X_CLIENT_SECRET", "the OAuth 2.0 client secret of an X app")
+    tiktok_client_key: str | None = _secret("TIKTOK_CLIENT_KEY", "the client key of a TikTok app")
+    tiktok_client_secret: str | None = _secret("TIKTOK_CLIENT_SECRET", "the client secret of a TikTok app")
+    facebook_app_id: str | None = _secret("FACEBOOK_APP_ID", "the id of a Meta app")
+    facebook_app_secret: str | None = _secret("FACEBOOK_APP_SECRET", "the secret of a Meta app")
+    instagram_app_id: str | None = _secret("INSTAGRAM_APP_ID", "the Instagram app id of a Meta app")
+    instagram_app_secret: str | None = _secret(
+        "INSTAGRAM_APP_SECRET", "the Instagram app secret of a Meta app"
+    )
+    threads_app_id: str | None = _secret("THREADS_APP_ID", "the Threads app id of a Meta app")
+    threads_app_secret: str | None = _secret("THREADS_APP_SECRET", "the Threads app secret of a Meta app")
+    google_client_id: str | None = _secret("GOOGLE_CLIENT_ID", "the client id of a Google Cloud project")
+    google_client_secret: str | None = _secret(
+        "GOOGLE_CLIENT_SECRET", "the client secret of a Google Cloud project"
+    )
+    linkedin_client_id: str | None = _secret("LINKEDIN_CLIENT_ID", "the client id of a LinkedIn app")
+    linkedin_client_secret: str | None = _secret(
+        "LINKEDIN_CLIENT_SECRET", "the client secret of a LinkedIn app"
+    )
+    pinterest_client_id: str | None = _secret("PINTEREST_CLIENT_ID", "the id of a Pinterest app")
+    pinterest_client_secret: str | None = _secret("PINTEREST_CLIENT_SECRET", "the secret of a Pinterest app")
+    # Further apps of any platform, by the name that an account's setting `app` gives.
+    app_client_ids: Mapping[str, str] = _secret_by_name("SOCIALCRON_APP_NAME_CLIENT_ID", "a client id")
+    app_client_secrets: Mapping[str, str] = _secret_by_name(
+        "SOCIALCRON_APP_NAME_CLIENT_SECRET", "a client secret"
+    )
     scrapecreators_api_key: str | None = _secret("SCRAPECREATORS_API_KEY", "an API key")
     supabase_url: str | None = _plain("SUPABASE_URL", "https://PROJECT.supabase.co")
     supabase_service_role_key: str | None = _secret("SUPABASE_SERVICE_ROLE_KEY", "the service role key")
@@ -114,6 +159,9 @@ class Settings:
         values: dict[str, Any] = {"home": _default_home(environ)}
         for spec in fields(cls):
             name = spec.metadata["env"]
+            if "by_name" in spec.metadata:
+                values[spec.name] = _by_name(name, environ)
+                continue
             text = environ.get(name, "").strip()
             if not text and spec.metadata["secret"]:
                 text = _from_file(name, environ)
@@ -131,6 +179,11 @@ class Settings:
             raise ConfigError(
                 "SOCIALCRON_LEASE_SECONDS must be longer than SOCIALCRON_SEND_DEADLINE_SECONDS",
                 hint="A send must end while its claim still holds; the defaults are 120 and 60.",
+            )
+        if (settings.media_url or "").startswith("http://") and not settings.allow_private_media:
+            raise ConfigError(
+                "SOCIALCRON_MEDIA_URL must be an https address",
+                hint="SOCIALCRON_ALLOW_PRIVATE_MEDIA=true allows plain http, for tests.",
             )
         return settings
 
@@ -160,7 +213,10 @@ class Settings:
     def secrets(self) -> list[str]:
         """Every value that must not be shown. Database URLs are left to the engine, which knows their password."""
         found = [getattr(self, spec.name) for spec in fields(self) if spec.metadata["secret"]]
-        return [value for value in found if value] + (self.secret_key or "").split(",")
+        named = [*self.app_client_ids.values(), *self.app_client_secrets.values()]
+        return (
+            [value for value in found if isinstance(value, str)] + named + (self.secret_key or "").split(",")
+        )
 
     def zone(self) -> ZoneInfo | None:
         """The zone of naive times, from TZ. Checked here and not at start: a host's TZ need not be an IANA name."""
@@ -179,6 +235,14 @@ class Settings:
 def _default_home(environ: Mapping[str, str]) -> Path:
     data = environ.get("XDG_DATA_HOME") or environ.get("HOME", "~") + "/.local/share"
     return Path(data).expanduser() / "socialcron"
+
+
+def _by_name(variable: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """{"SHOP": value} of SOCIALCRON_APP_SHOP_CLIENT_ID, say, or of the file that the same with _FILE names."""
+    pattern = re.compile(f"({variable.replace('NAME', '([A-Z0-9_]+)')})(?:_FILE)?")
+    found = {match[2]: match[1] for name in environ if (match := pattern.fullmatch(name))}
+    texts = {name: environ.get(env, "").strip() or _from_file(env, environ) for name, env in found.items()}
+    return {name: text for name, text in texts.items() if text}
 
 
 def _from_file(name: str, environ: Mapping[str, str]) -> str:
