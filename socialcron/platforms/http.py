@@ -141,7 +141,8 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes
     broken: str | None = None
-    # Of the request answered, so that `limits` and `explain` can tell endpoint families apart.
+    # Of the request answered, so that `limits` and `explain` can tell endpoint families apart. The path is that before
+    # it was signed: some platforms want the token in it.
     method: str = ""
     path: str = ""
 
@@ -251,7 +252,7 @@ def _read(response: httpx.Response) -> Answer:
         body=bytes(body),
         broken=broken,
         method=response.request.method,
-        path=response.request.url.path,
+        path=response.request.extensions.get("path", response.request.url.path),
     )
 
 
@@ -368,6 +369,7 @@ class Session:
             ) from exc
         if request.url.scheme not in ("https", "http") or not request.url.host:
             raise PlatformFailure(f"{self.where}: base_url is not a usable URL", retryable=False)
+        request.extensions["path"] = request.url.path
         try:
             if signed:
                 self.authorize(request)

@@ -30,6 +30,7 @@ class Sample:
     """
 
     credentials: Mapping[str, Any]
+    token: str = "access_token"  # which of them signs requests
     request: Mapping[str, Any]
     created: tuple[int, Any]  # status and JSON body
     created_headers: Mapping[str, str] = field(default_factory=dict)

@@ -31,7 +31,7 @@ from socialcron.errors import (
     Unavailable,
     UsageError,
 )
-from socialcron.model import Accepted, Account, Confirmed, Media, PreparedStep, Saved, Step
+from socialcron.model import Accepted, Account, Confirmed, Media, PreparedStep, Step
 from socialcron.platforms import registry
 from socialcron.platforms.base import Adapter, App
 from socialcron.platforms.http import REFUSALS, Answer, Http, Session
@@ -135,7 +135,9 @@ class Platform:
 def failed(platform: Platform, session: Session) -> PlatformError:
     with pytest.raises(PlatformError) as caught:
         platform.adapter.send_step(platform.step, session)
-    assert len(platform.requests) == 1
+    assert (
+        sum(request.method != "GET" for request in platform.requests) == 1
+    )  # it may ask for the id after that
     return clean(caught.value, platform.name)
 
 
@@ -242,9 +244,11 @@ def test_validate__names_the_field_the_measured_value_and_the_limit(name: str, t
     else:
         assert not any(limit.name == "text" for limit in platform.adapter.declaration.limits)
     many = Step(number=0, kind="post", text="a", media=(one,) * 99, options=options)
-    [problem, *_] = platform.adapter.validate([many], settings)
-    assert problem.field == "media"
-    assert re.search(r"\b99\b.*\b\d+\b", problem.message)
+    if too_many := platform.adapter.validate([many], settings):
+        assert too_many[0].field == "media"
+        assert re.search(r"\b99\b.*\b\d+\b", too_many[0].message)
+    else:
+        assert not any(limit.name in ("media", "images") for limit in platform.adapter.declaration.limits)
 
 
 @EVERY
@@ -368,15 +372,16 @@ def test_send_step__a_token_no_header_can_carry_is_said_without_saying_it(name: 
     """A file with a trailing line end is how tokens arrive; the HTTP library's error would quote it."""
     platform, http = Platform(name), Http()
     bearer = {key: value for key, value in platform.sample.credentials.items() if key != "token_secret"}
+    sessions = []
     with rude_server("close") as (base_url, seen):
-        session = platform.adapter.connect(
-            account(name, base_url), {**bearer, "access_token": token}, APP, http
-        )
         with pytest.raises(AuthExpired) as caught:
-            platform.adapter.send_step(platform.step, session)
+            signed = {**bearer, platform.sample.token: token}
+            sessions.append(platform.adapter.connect(account(name, base_url), signed, APP, http))
+            platform.adapter.send_step(platform.step, sessions[0])
         http.close()
     clean(caught.value, name)
-    assert (session.visible, seen) == ("unsent", [])
+    assert {session.visible for session in sessions} <= {"unsent"}
+    assert seen == []
 
 
 # --- over a real socket ------------------------------------------------------------------------------------
@@ -544,11 +549,15 @@ def test_prepare__an_unusable_answer_is_an_error_of_ours(name: str, body: bytes,
         due_at=SENT_AT,
         handles=platform.sample.prepare_handles,
     )
-    with pytest.raises(PlatformError) as caught:
-        result = platform.adapter.prepare(step, platform.session())
-        assert not isinstance(result, Saved), result
-    assert not caught.value.outcome_unknown
-    clean(caught.value, name)
+    error: PlatformError | None = None
+    try:
+        platform.adapter.prepare(step, platform.session())
+    except PlatformError as exc:
+        error = exc
+    if error is None:
+        assert platform.requests == []  # it had nothing to ask
+    else:
+        assert not clean(error, name).outcome_unknown
 
 
 @REFRESHED

@@ -94,6 +94,9 @@ def test_registered_secrets__come_out_nowhere(capsys: pytest.CaptureFixture[str]
         'OAuth oauth_consumer_key="HUSHhush", oauth_signature="HUSHhush%3D"',
         "postgresql://me:HUSHhush@db/app",
         "eyJhbGciOi.HUSHhush.HUSHhush",
+        "https://api.telegram.org/bot123456:HUSH-hush_1/sendMessage",
+        "POST /api/v10/webhooks/1300000000000000001/HUSH-hush_1?wait=true",
+        "apikey sb_secret_HUSHhush",
     ],
 )
 def test_redact__recognises_what_looks_like_a_token(text: str) -> None:
