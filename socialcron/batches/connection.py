@@ -6,19 +6,19 @@ what it stores. The new pair is stored before anybody uses it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 from socialcron import log
+from socialcron.batches.apps import app_for, with_defaults
 from socialcron.batches.runner import Call, Request, Until
 from socialcron.errors import LONGEST_WAIT_SECONDS, AuthExpired, PlatformError, RateLimited
 from socialcron.model import Account, LimitSeen, Tokens
 from socialcron.platforms import registry
 from socialcron.platforms.base import App
 from socialcron.platforms.http import Session, now_seconds
-from socialcron.settings import Settings
 from socialcron.store import ratelimits, tokens
 from socialcron.store.tokens import AccountRow
 
@@ -54,24 +54,27 @@ class Connection:
 
     def _load(self, row: AccountRow) -> None:
         self._read_at = now_seconds()
-        self._row = row
-        self._credentials = self._desk.open_credentials(row)
+        self._row, self._credentials = with_defaults(
+            row, self._desk.open_credentials(row), self._desk.settings
+        )
         self.account = Account(
             id=row.id,
             platform=row.platform,
             handle=row.handle,
             external_id=row.external_id,
-            settings=row.settings,
+            settings=self._row.settings,
         )
 
     # --- requests ------------------------------------------------------------------------------------------------
 
     def session(self) -> Session:
         """Signs as this account. Raises AuthExpired when the credentials lack a part."""
-        app = app_for(self.account.platform, self._credentials, self._desk.settings)
-        session = self.adapter.connect(self.account, self._credentials, app, self._desk.http)
+        session = self.adapter.connect(self.account, self._credentials, self._app(), self._desk.http)
         session.memo = self._memo
         return session
+
+    def _app(self) -> App:
+        return app_for(self.account.platform, self._credentials, self.account.settings, self._desk.settings)
 
     def call(self, function: Callable[[Session], T]) -> Generator[Request, Any, T]:
         """Run an invisible `function` in a worker with a fresh session; a refused token is refreshed once.
@@ -145,6 +148,7 @@ class Connection:
         db, account_id, claim = self._desk.db, self.account.id, uuid4()
         if self._row.token_version != seen_version:
             return
+        app = self._app()
         minimum = REFRESH_MINIMUM_SECONDS
         if not tokens.claim_refresh(
             db, claim, account_id=account_id, token_version=seen_version, minimum_seconds=minimum
@@ -152,7 +156,6 @@ class Connection:
             if disconnect:
                 yield from self._wait_for_other(seen_version)
             return
-        app = app_for(self.account.platform, self._credentials, self._desk.settings)
         account, credentials, http = self.account, self._credentials, self._desk.http
         try:
             fresh: Tokens = yield Call(partial(self.adapter.refresh, account, credentials, app, http))
@@ -267,18 +270,3 @@ class Connection:
                 account_id=self.account.id,
                 blocked_seconds=blocked,
             )
-
-
-def app_for(platform: str, credentials: Mapping[str, Any], settings: Settings) -> App:
-    """The application that acts for an account: its own, else the one in settings. X has one per OAuth version."""
-    ours: tuple[str | None, str | None] = (None, None)
-    if platform == "x":
-        one_zero = "token_secret" in credentials
-        ours = (
-            (settings.twitter_api_key, settings.twitter_api_secret)
-            if one_zero
-            else (settings.x_client_id, settings.x_client_secret)
-        )
-    if credentials.get("client_id"):
-        return App(client_id=credentials["client_id"], client_secret=credentials.get("client_secret"))
-    return App(client_id=ours[0], client_secret=ours[1])
