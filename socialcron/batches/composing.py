@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -56,22 +57,89 @@ def poll_row(options: Sequence[str], hours: int) -> dict[str, Any] | None:
     return {"options": list(options), "duration_seconds": hours * 3600, "multiple": False}
 
 
-def variant_rows(pairs: Sequence[str], variants: Mapping[str, Any]) -> dict[str, Any]:
-    """`variants` with the texts of `PLATFORM=TEXT` pairs put in; `PLATFORM=` takes one away. Raises UsageError."""
-    made = dict(variants)
-    for pair in pairs:
-        platform, found, text = pair.partition("=")
-        if not found:
+def is_variant(name: str) -> bool:
+    """Whether `name` is a PLATFORM.FIELD of a platform there is."""
+    platform, dot, field = name.partition(".")
+    return bool(dot and field) and platform in registry.names()
+
+
+def variant_pairs(given: Sequence[str]) -> list[tuple[str, str]]:
+    """`PLATFORM.FIELD=VALUE` texts, taken apart. Raises UsageError."""
+    pairs = []
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or "." not in name:
             raise UsageError(
-                f"--text-for {pair!r} is not PLATFORM=TEXT", hint="As in --text-for x='Shorter.'"
+                f"--for {text!r} is not PLATFORM.FIELD=VALUE",
+                hint="As in --for x.text='Shorter.' or --for youtube.title='My film'.",
             )
-        registry.declaration(platform)
+        pairs.append((name, value))
+    return pairs
+
+
+def variant_rows(
+    pairs: Sequence[tuple[str, Any]], variants: Mapping[str, Any], root: Path | None
+) -> dict[str, Any]:
+    """`variants` with ("PLATFORM.FIELD", value) pairs put in; an empty value takes a field away.
+
+    Fields are text, link, first_comment, thumbnail, and media, alt and thread, whose values are collected; every
+    other name is one of the platform's own options. Raises UsageError for a name that is none.
+    """
+    made = dict(variants)
+    lists: dict[tuple[str, str], list[str]] = {}
+    for name, value in pairs:
+        platform, _, field = name.partition(".")
+        declaration = registry.declaration(platform)
         before = made.get(platform)
-        variant = {**(before if isinstance(before, Mapping) else {}), "text": text}
-        if not text:
-            del variant["text"]
-        made[platform] = variant
+        variant = made[platform] = dict(before) if isinstance(before, Mapping) else {}
+        if field in ("media", "alt", "thread"):
+            items = [value] if isinstance(value, str) else list(value)
+            lists.setdefault((platform, field), []).extend(item for item in items if item)
+        elif field in ("text", "link", "first_comment", "thumbnail"):
+            if field == "thumbnail" and value:
+                value = {"source": media_source(value, root)}
+            _put(variant, field, value)
+        elif field in declaration.options:
+            options = dict(variant.get("options") or {})
+            _put(options, field, _option(value))
+            _put(variant, "options", options)
+        else:
+            known = sorted([*_VARIANT_FIELDS, *declaration.options])
+            raise UsageError(
+                f"{declaration.title} has no {field!r}", hint=f"{platform} takes: {', '.join(known)}."
+            )
+    for (platform, field), items in lists.items():
+        if field == "media":
+            made[platform]["media"] = media_rows(items, lists.get((platform, "alt"), ()), root)
+        elif field == "thread":
+            made[platform]["thread"] = [{"text": part} for part in items]
+        elif (platform, "media") not in lists:
+            raise BadInput(f"{platform}.alt without {platform}.media", hint="Give the media again, too.")
     return {platform: variant for platform, variant in made.items() if variant}
+
+
+_VARIANT_FIELDS = ("text", "link", "first_comment", "thumbnail", "media", "alt", "thread")
+
+
+def _put(fields: dict[str, Any], name: str, value: Any) -> None:
+    if value in ("", {}):
+        fields.pop(name, None)
+    else:
+        fields[name] = value
+
+
+def _option(value: Any) -> Any:
+    """`true`, `false` and JSON lists or objects as what they mean; every other text as it is."""
+    if not isinstance(value, str):
+        return value
+    if value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    if value[:1] in ("[", "{"):
+        try:
+            return json.loads(value)
+        except ValueError:
+            pass
+    return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,13 +154,13 @@ class Edit:
     first_comment: str | None
     poll: Sequence[str] | None
     poll_hours: int
-    text_for: Sequence[str]
+    variants: Sequence[str]
     media_root: Path | None
 
     @property
     def is_empty(self) -> bool:
         given = (self.text, self.media, self.link, self.thread, self.first_comment, self.poll)
-        return not (self.alt or self.text_for or any(value is not None for value in given))
+        return not (self.alt or self.variants or any(value is not None for value in given))
 
     def apply(self, old: Content) -> Content:
         """Raises BadInput or UsageError."""
@@ -111,9 +179,9 @@ class Edit:
             changes["first_comment"] = self.first_comment or None
         if self.poll is not None:
             changes["poll"] = poll_row(self.poll, self.poll_hours)
-        if self.text_for:
+        if self.variants:
             variants = old.variants if isinstance(old.variants, Mapping) else {}
-            changes["variants"] = variant_rows(self.text_for, variants)
+            changes["variants"] = variant_rows(variant_pairs(self.variants), variants, self.media_root)
         return replace(old, **changes)
 
 
@@ -125,7 +193,7 @@ def checker(settings: Settings) -> Callable[[Content, Sequence[ContentUser]], No
             f"post {user.id} on {user.platform} {user.handle!r}: {problem}"
             for user in users
             for problem in find_problems(
-                content, platform=user.platform, settings=user.settings, media_root=settings.media_root
+                content, platform=user.platform, settings=user.settings, host=settings
             )
         ]
         if problems:

@@ -1,9 +1,10 @@
 """`posts import`: a CSV or JSONL file of posts, with a verdict per line; all of it is stored or nothing.
 
 Columns (JSONL: keys): account (an id, or platform:handle) and any of text, at, tz, media, alt, link, thread,
-first_comment, poll, key, priority, max_attempts, draft, variants. Lists are JSON arrays; in CSV cells media, alt and
-poll may also be separated by ";" and thread parts by lines of "---". `at` is read as by `posts add`, empty means now.
-With a `key` per line a second import changes nothing.
+first_comment, poll, key, priority, max_attempts, draft, variants; and PLATFORM.FIELD, as in youtube.title, for what
+differs on one platform. Lists are JSON arrays; in CSV cells media, alt and poll may also be separated by ";" and thread
+parts by lines of "---". `at` is read as by `posts add`, empty means now. With a `key` per line a second import changes
+nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any, Literal
 
-from socialcron.batches.composing import media_rows, media_source, poll_row
+from socialcron.batches.composing import is_variant, media_rows, media_source, poll_row, variant_rows
 from socialcron.batches.scheduling import schedule
 from socialcron.content import Content
 from socialcron.errors import BadInput, SocialcronError, UsageError, reason
@@ -133,7 +134,7 @@ def _read_csv(text: str) -> list[Row]:
         header = [name.strip() for name in next(reader)]
     except csv.Error as exc:
         raise BadInput(f"line 1: {exc}", hint=_columns_hint()) from exc
-    if unknown := [name for name in header if name not in COLUMNS]:
+    if unknown := [name for name in header if name not in COLUMNS and not is_variant(name)]:
         raise BadInput(f"line 1: unknown columns: {', '.join(map(repr, unknown))}", hint=_columns_hint())
     if "account" not in header or len(set(header)) < len(header):
         what = "a column occurs twice" if "account" in header else "there is no column account"
@@ -168,13 +169,13 @@ def _json_row(line: int, body: str) -> Row:
         return Row(line=line, errors=[f"not JSON{where}"])
     if not isinstance(values, dict):
         return Row(line=line, errors=["not a JSON object"])
-    if unknown := sorted(set(values) - set(COLUMNS)):
+    if unknown := sorted(name for name in values if name not in COLUMNS and not is_variant(name)):
         return Row(line=line, errors=[f"unknown keys: {', '.join(map(repr, unknown))}"])
     return Row(line=line, values={name: value for name, value in values.items() if value not in (None, "")})
 
 
 def _columns_hint() -> str:
-    return f"Columns: {', '.join(COLUMNS)}; account is required."
+    return f"Columns: {', '.join(COLUMNS)}, PLATFORM.FIELD (youtube.title); account is required."
 
 
 # --- understanding -----------------------------------------------------------------------------------------------
@@ -210,7 +211,7 @@ def _compose(row: Row, accounts: Mapping[str, Any], settings: Settings, now: dat
         thread=attempt("thread", lambda: _thread(values), []),
         first_comment=attempt("first_comment", lambda: _text(values, "first_comment") or None),
         poll=attempt("poll", lambda: _poll(values)),
-        variants=attempt("variants", lambda: _variants(values), {}),
+        variants=attempt("variants", lambda: _variants(values, settings.media_root), {}),
     )
     key = attempt("key", lambda: _text(values, "key") or None)
     priority = attempt("priority", lambda: _whole(values, "priority", 0, -32768, 32767), 0)
@@ -285,12 +286,17 @@ def _poll(values: Mapping[str, Any]) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else poll_row(_texts(values, "poll"), 24)
 
 
-def _variants(values: Mapping[str, Any]) -> dict[str, Any]:
+def _variants(values: Mapping[str, Any], root: Path | None) -> dict[str, Any]:
     value = values.get("variants", {})
     value = _json(value) if isinstance(value, str) else value
     if not isinstance(value, dict):
         raise BadInput("must be an object of platforms")
-    return value
+    separators = {"media": ";", "alt": ";", "thread": r"(?m)^---\s*$"}
+    pairs = []
+    for name in filter(is_variant, values):
+        separator = separators.get(name.partition(".")[2])
+        pairs.append((name, _items(values, name, separator) if separator else values[name]))
+    return variant_rows(pairs, value, root)
 
 
 def _json(text: str) -> Any:

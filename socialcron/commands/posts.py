@@ -76,9 +76,13 @@ PollOption = Annotated[
 PollHoursOption = Annotated[
     int, typer.Option("--poll-hours", metavar="HOURS", min=1, max=8760, help="How long the poll is open.")
 ]
-TextForOption = Annotated[
+ForOption = Annotated[
     list[str] | None,
-    typer.Option("--text-for", metavar="PLATFORM=TEXT", help="Another text on this platform; repeat."),
+    typer.Option(
+        "--for",
+        metavar="PLATFORM.FIELD=VALUE",
+        help="What differs on a platform: x.text=..., tiktok.media=..., youtube.title=...; repeat.",
+    ),
 ]
 TzOption = Annotated[
     str | None,
@@ -93,6 +97,8 @@ TzOption = Annotated[
         "    --at 2026-12-01T09:00 --tz Europe/Berlin",
         "socialcron posts add --account mastodon:@me@mastodon.social --text Sunrise \\",
         "    --media sun.jpg --alt 'The sun'",
+        "socialcron posts add --account 4 --account 5 --text 'Our film' \\",
+        "    --media film.mp4 --for youtube.title='The film' --for x.text='Out now'",
     ),
 )
 def add_command(
@@ -108,7 +114,7 @@ def add_command(
     first_comment: CommentOption = None,
     poll: PollOption = None,
     poll_hours: PollHoursOption = 24,
-    text_for: TextForOption = None,
+    for_: ForOption = None,
     at: Annotated[
         str, typer.Option("--at", metavar="WHEN", help="now, +10m, or ISO 8601: 2026-12-01T09:00+01:00.")
     ] = "now",
@@ -139,9 +145,18 @@ def add_command(
 
     A time without an offset is read in --tz or TZ. A local time that occurs twice, when clocks go back, means the
     first; one that they skip is refused. +10m is another time on each call, so it does not go with --key.
+
+    --for says what differs on one platform: text, link, media, alt, thread, first_comment, thumbnail, or one of its
+    own options, which `socialcron platforms show NAME` lists.
     """
     with command_context("posts add", json=json, env_file=env_file) as ctx:
-        from socialcron.batches.composing import bad_posts, media_rows, poll_row, variant_rows
+        from socialcron.batches.composing import (
+            bad_posts,
+            media_rows,
+            poll_row,
+            variant_pairs,
+            variant_rows,
+        )
         from socialcron.batches.scheduling import schedule
         from socialcron.content import Content
         from socialcron.store.scheduling import Draft, database_clock
@@ -155,7 +170,7 @@ def add_command(
             poll=poll_row(poll or (), poll_hours),
             thread=[{"text": part} for part in thread or ()],
             first_comment=first_comment or None,
-            variants=variant_rows(text_for or (), {}),
+            variants=variant_rows(variant_pairs(for_ or ()), {}, ctx.settings.media_root),
         )
         accounts = find_accounts(ctx, account)
         now = database_clock(ctx.database)
@@ -217,7 +232,8 @@ def import_command(
     """Schedule the posts of a file: all of them, or none if one line is bad, with a verdict per line.
 
     Columns: account (an id, or platform:handle) and any of text, at, tz, media, alt, link, thread, first_comment, poll,
-    key, priority, max_attempts, draft, variants. Lists are JSON arrays; in a CSV cell media, alt and poll may also be
+    key, priority, max_attempts, draft, variants; and PLATFORM.FIELD, as in youtube.title or x.text, for what differs on
+    one platform (as `posts add --for`). Lists are JSON arrays; in a CSV cell media, alt and poll may also be
     separated by ";", and thread parts by lines of "---". An empty at means now. With a key on each line, importing
     the file again changes nothing.
     """
@@ -439,7 +455,7 @@ def edit_command(
     poll: PollOption = None,
     poll_hours: PollHoursOption = 24,
     no_poll: Annotated[bool, typer.Option("--no-poll", help="Take the poll away.")] = False,
-    text_for: TextForOption = None,
+    for_: ForOption = None,
     json: JsonOption = False,
     env_file: EnvFileOption = None,
 ) -> None:
@@ -461,7 +477,7 @@ def edit_command(
             first_comment=first_comment,
             poll=[] if no_poll else poll,
             poll_hours=poll_hours,
-            text_for=text_for or [],
+            variants=for_ or [],
             media_root=ctx.settings.media_root,
         )
         if edit.is_empty:
@@ -649,7 +665,7 @@ def validate_command(
                 row.content(),
                 platform=row.platform,
                 settings=row.settings,
-                media_root=ctx.settings.media_root,
+                host=ctx.settings,
             )
         ]
         lines = [

@@ -83,7 +83,7 @@ def test_posts_add__keeps_everything_a_post_can_say(
         *("posts", "add", "--account", stub, "--text", "", "--media", "sun.png", "--alt", "The sun"),
         *("--media", "https://img.example/b.png", "--link", "https://a.example", "--thread", "two"),
         *("--thread", "three", "--first-comment", "more", "--poll", "yes", "--poll", "no"),
-        *("--text-for", "x=short"),
+        *("--for", "x.text=short"),
     )
     stored = one(db, "SELECT to_jsonb(c) FROM socialcron.contents AS c")
     assert stored["media"] == [
@@ -231,7 +231,7 @@ def test_add_posts__makes_one_post_of_a_key_that_many_add_at_once(
         (["--account", "1", "--text", "hi", "--poll", "one"], 65, "two options"),
         (["--account", "1", "--text", "hi", "--max-attempts", "0"], 2, "max-attempts"),
         (["--account", "1", "--text", "hi", "--priority", "99999"], 2, "priority"),
-        (["--account", "1", "--text", "hi", "--text-for", "myspace=x"], 2, "Known platforms"),
+        (["--account", "1", "--text", "hi", "--for", "myspace.text=x"], 2, "Known platforms"),
     ],
 )
 def test_posts_add__refuses_what_cannot_be_with_one_error_and_a_way_out(

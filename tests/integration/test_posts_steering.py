@@ -152,7 +152,7 @@ def test_posts_edit__is_too_late_once_sending_is_committed(cli: Cli, db: Databas
         (["--media", "nowhere.png"], 65, "nowhere.png"),
         (["--alt", "the sun"], 65, "--media"),
         (["--poll", "one"], 65, "two options"),
-        (["--text-for", "myspace=x"], 2, "myspace"),
+        (["--for", "myspace.text=x"], 2, "myspace"),
     ],
 )
 def test_posts_edit__refuses_what_could_not_go_out_and_changes_nothing(
@@ -168,8 +168,8 @@ def test_posts_edit__refuses_what_could_not_go_out_and_changes_nothing(
 def test_posts_edit__repairs_hand_edited_variants(cli: Cli, db: Database, stub: int) -> None:
     post_id = add(cli, stub)
     db.connection.execute("""UPDATE socialcron.contents SET variants = '{"stub": 3}'""")
-    assert cli("posts", "edit", post_id, "--text-for", "stub=ho").exit_code == 0
-    assert cli("posts", "edit", post_id, "--text-for", "stub=").exit_code == 0
+    assert cli("posts", "edit", post_id, "--for", "stub.text=ho").exit_code == 0
+    assert cli("posts", "edit", post_id, "--for", "stub.text=").exit_code == 0
     assert cli("posts", "show", post_id, "--json").data["variants"] == {}
 
 
