@@ -10,6 +10,7 @@ from socialcron.platforms.base import Adapter, Declaration
 
 _ADAPTERS = {
     "bluesky": "socialcron.platforms.bluesky:Bluesky",
+    "linkedin": "socialcron.platforms.linkedin:LinkedIn",
     "mastodon": "socialcron.platforms.mastodon:Mastodon",
     "stub": "socialcron.platforms.stub:Stub",
     "x": "socialcron.platforms.x:X",
