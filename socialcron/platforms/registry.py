@@ -10,6 +10,7 @@ from socialcron.platforms.base import Adapter, Declaration
 
 _ADAPTERS = {
     "bluesky": "socialcron.platforms.bluesky:Bluesky",
+    "facebook": "socialcron.platforms.facebook:Facebook",
     "linkedin": "socialcron.platforms.linkedin:LinkedIn",
     "mastodon": "socialcron.platforms.mastodon:Mastodon",
     "stub": "socialcron.platforms.stub:Stub",
