@@ -154,6 +154,7 @@ class Look:
     `occupied`: a client-chosen id exists but holds something else, so this step never arrived: draw another id.
     `key_works`: False when the server is known, or cannot be relied upon not, to ignore idempotency keys.
     `waiting_seconds`: the platform has it and is still working on it; look again then. Proves nothing else.
+    `unanswerable`: why this account can never be asked about such a post (a closed scope); a person must look.
     `failure`: the platform has it, gave up on it, and will never show it; decides like a refusal of the send.
     """
 
@@ -162,6 +163,7 @@ class Look:
     occupied: bool = False
     key_works: bool = True
     waiting_seconds: float | None = None
+    unanswerable: str | None = None
     failure: PlatformError | None = None
 
 

@@ -92,6 +92,8 @@ class SettleJob:
 
         if self._attempt and self._attempt.provisional:
             return self._name(look)
+        if look.unanswerable is not None:
+            return self._postpone(None, error=f"{look.unanswerable}; a person must look")
         if look.failure is not None:
             return self._give_up(look.failure)
         if look.waiting_seconds is not None:
@@ -106,9 +108,9 @@ class SettleJob:
         if look.occupied:
             return self._absent("the id we chose holds something else", draw_new_key=True)
         if not look.complete:
-            return self._postpone(
-                TROUBLE_SECONDS, error="the look did not reach back far enough to prove anything"
-            )
+            age = self._ago(self._attempt.first_sent_seconds_ago) or 0.0 if self._attempt else 0.0
+            seconds = None if age > WORKING_SECONDS else _slower(TROUBLE_SECONDS, age)
+            return self._postpone(seconds, error="the look does not prove anything")
         if self._may_repeat(look):
             return (yield from self._repeat(prepared))
         return self._count_absence()

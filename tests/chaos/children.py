@@ -30,7 +30,7 @@ import psycopg
 from socialcron.model import Wait
 from socialcron.platforms import http as http_layer
 from socialcron.platforms import registry
-from socialcron.platforms.http import Answer, Http
+from socialcron.platforms.http import Answer, Http, Session
 from socialcron.store import sqlfiles
 
 # before, after: SIGKILL.  lost: done, but the answer is not heard.  never: it did not arrive, which looks the same.
@@ -195,6 +195,7 @@ class _Tripwire:
         self._record = record
         self._count = 0
         self._sprung = False
+        self._writing = threading.local()  # this thread makes something visible
         self._lock = threading.Lock()  # HTTP calls come from worker threads
 
     def install(self) -> None:
@@ -203,6 +204,7 @@ class _Tripwire:
         self._replace(psycopg, "connect", self._connect)
         self._replace(psycopg.Cursor, "execute", self._execute)
         self._replace(Http, "exchange", self._exchange)
+        self._replace(Session, "write", self._write)
         for name in registry.names():
             kind: Any = type(registry.adapter(name))
             self._replace(kind, "prepare", self._prepare)
@@ -234,6 +236,13 @@ class _Tripwire:
             name, lambda: execute(cursor, query, *args, **kwargs), close, psycopg.OperationalError
         )
 
+    def _write(self, write: Any, *args: Any, **kwargs: Any) -> Any:
+        self._writing.on = True
+        try:
+            return write(*args, **kwargs)
+        finally:
+            self._writing.on = False
+
     def _exchange(self, exchange: Any, http: Http, request: httpx.Request, deadline: float) -> Any:
         # The shapes a lost answer has; which of them, the number of the call says.
         shapes: list[Callable[[str], Exception]] = [
@@ -254,10 +263,11 @@ class _Tripwire:
             assert http_layer._exchange.started
             return answer
 
-        return self._call(f"http {request.method} {_path_of(request)}", perform, half, shape)
+        kind = "write" if getattr(self._writing, "on", False) else "http"
+        return self._call(f"{kind} {request.method} {_path_of(request)}", perform, half, shape)
 
     def _send_stub(self, send: Any, *args: Any) -> Any:
-        return self._call("http stub", lambda: send(*args), None, None)
+        return self._call("write stub", lambda: send(*args), None, None)
 
     @staticmethod
     def _prepare(prepare: Any, *args: Any) -> Any:

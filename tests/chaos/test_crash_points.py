@@ -38,7 +38,7 @@ STEP_MINUTES = 4.0  # longer than a lease, the settle time of a listing and the 
 MOST_ROUNDS = 14
 ENVIRONMENT = {"STUCK_THRESHOLD_MINUTES": "3"}
 
-VISIBLE = re.compile(r"http (stub|POST /(api/v1/statuses|xrpc/com\.atproto\.repo\.createRecord|2/tweets))$")
+VISIBLE = re.compile("write ")
 PNG = b"\x89PNG\r\n\x1a\n of a "
 MP4 = b"\0\0\0\x18ftypmp42" + b"\0" * (2 * 2**20)  # three chunks of X's uploads
 
@@ -264,7 +264,7 @@ def points_of(calls: tuple[str, ...]) -> list[Trap]:
         Trap(number, harm)
         for number, name in enumerate(calls, 1)
         for harm in HARMS
-        if not (name == "http stub" and harm in ("lost", "never"))
+        if not (name == "write stub" and harm in ("lost", "never"))
     ]
 
 

@@ -16,7 +16,7 @@ from tests.chaos import children
 from tests.chaos.children import Child, Ended, Trap
 from tests.world import World
 
-SEND = "http POST .*(statuses|createRecord|tweets)$"
+SEND = "write "
 PNG = b"\x89PNG\r\n\x1a\n of a cat"
 WAITING = (
     "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
