@@ -14,7 +14,9 @@ _ADAPTERS = {
     "linkedin": "socialcron.platforms.linkedin:LinkedIn",
     "mastodon": "socialcron.platforms.mastodon:Mastodon",
     "stub": "socialcron.platforms.stub:Stub",
+    "telegram": "socialcron.platforms.telegram:Telegram",
     "x": "socialcron.platforms.x:X",
+    "youtube": "socialcron.platforms.youtube:YouTube",
 }
 
 
