@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+from urllib.parse import urlsplit
 
 from socialcron.errors import Rejected
 from socialcron.model import Media
@@ -39,6 +41,19 @@ def stream_part(media: Media, offset: int, length: int) -> Iterator[bytes]:
                 raise _unreadable(media, exc) from exc
 
     return blocks()
+
+
+def open_file(media: Media) -> BinaryIO:
+    """The whole file, opened, for `files=` of a multipart request, which streams it. Raises Rejected."""
+    try:
+        return local_path(media).open("rb")
+    except OSError as exc:
+        raise _unreadable(media, exc) from exc
+
+
+def file_name(media: Media) -> str:
+    """What the file shall be called at the platform: the last part of its path or address."""
+    return PurePosixPath(urlsplit(media.source).path).name or "file"
 
 
 def local_path(media: Media) -> Path:
