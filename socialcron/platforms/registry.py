@@ -13,6 +13,7 @@ _ADAPTERS = {
     "facebook": "socialcron.platforms.facebook:Facebook",
     "linkedin": "socialcron.platforms.linkedin:LinkedIn",
     "mastodon": "socialcron.platforms.mastodon:Mastodon",
+    "pinterest": "socialcron.platforms.pinterest:Pinterest",
     "stub": "socialcron.platforms.stub:Stub",
     "telegram": "socialcron.platforms.telegram:Telegram",
     "x": "socialcron.platforms.x:X",
