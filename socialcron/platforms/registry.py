@@ -16,6 +16,7 @@ _ADAPTERS = {
     "pinterest": "socialcron.platforms.pinterest:Pinterest",
     "stub": "socialcron.platforms.stub:Stub",
     "telegram": "socialcron.platforms.telegram:Telegram",
+    "tiktok": "socialcron.platforms.tiktok:TikTok",
     "x": "socialcron.platforms.x:X",
     "youtube": "socialcron.platforms.youtube:YouTube",
 }
