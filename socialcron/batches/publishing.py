@@ -21,7 +21,7 @@ from socialcron.batches.connection import Connection, Postponed
 from socialcron.batches.desk import Desk, Permit
 from socialcron.batches.runner import Call, Request, Until, Work
 from socialcron.batches.sending import Sending, words
-from socialcron.batches.validation import step_problems
+from socialcron.batches.validation import fitted, step_problems
 from socialcron.content import Content, steps_for
 from socialcron.errors import (
     AuthExpired,
@@ -224,19 +224,14 @@ class PublishJob:
     def _bring_media(self, step: Step) -> Generator[Request, Any, Step]:
         if not step.media:
             return step
-        settings = self._desk.settings
-        bring = partial(
-            media.bring,
-            root=settings.media_root,
-            folder=self._desk.folder,
-            max_bytes=settings.max_media_bytes,
-            allow_private=settings.allow_private_media,
-        )
+        bring = partial(media.bring, settings=self._desk.settings, folder=self._desk.folder)
         brought = []
         for item in step.media:
             brought.append((yield Call(partial(bring, item))))
+        settings = self._connection.account.settings
         step = replace(step, media=tuple(brought))
-        if problems := step_problems(self._adapter, [step], self._connection.account.settings):
+        step = yield Call(partial(fitted, step, self._adapter, settings, self._desk.folder))
+        if problems := step_problems(self._adapter, [step], settings):
             raise Rejected("; ".join(map(str, problems)))
         return step
 

@@ -73,8 +73,6 @@ def _errors(draft: Draft, accounts: Sequence[AccountRow], settings: Settings, no
         errors.append(f"at: {draft.due_at.isoformat()} has passed; `now` publishes at once")
     for row in accounts:
         named = Account(id=row.id, platform=row.platform, handle=row.handle)
-        found = find_problems(
-            draft.content, platform=row.platform, settings=row.settings, media_root=settings.media_root
-        )
+        found = find_problems(draft.content, platform=row.platform, settings=row.settings, host=settings)
         errors += [f"{named}: {problem}" for problem in found]
     return errors

@@ -1,6 +1,6 @@
 """The one validator of posts: for `posts add`, `import`, `edit`, `validate`, and the moment before sending.
 
-No network, no database.
+No network unless asked for, no database.
 """
 
 from __future__ import annotations
@@ -11,20 +11,29 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from socialcron.batches.media import find_local, is_remote
+from socialcron.batches import media
 from socialcron.content import Content, steps_for
-from socialcron.errors import BadInput, Rejected, UsageError
-from socialcron.model import Media, Problem, Step
+from socialcron.errors import BadInput, PlatformError, UsageError
+from socialcron.model import Problem, Step
 from socialcron.platforms import registry
 from socialcron.platforms.base import Adapter, Declaration
+from socialcron.platforms.rules import option_problems
+from socialcron.platforms.text import field
+from socialcron.settings import Settings
 
 
 def find_problems(
-    content: Content, *, platform: str, settings: Mapping[str, Any], media_root: Path | None
+    content: Content,
+    *,
+    platform: str,
+    settings: Mapping[str, Any],
+    host: Settings,
+    folder: Path | None = None,
 ) -> list[Problem]:
     """Every known reason why `platform` would refuse this content; empty when none is known.
 
-    settings: of the account. Local media are looked at on this host; remote ones are not fetched.
+    settings: of the account; host: of this process. Local media are read on this host; remote ones are fetched into
+    `folder`, or not at all when that is None.
     """
     if unusable := list(_unusable_texts(content)):
         return unusable
@@ -36,24 +45,51 @@ def find_problems(
     problems: list[Problem] = []
     looked_at = []
     for step in steps:
-        media = []
+        known = []
         for number, item in enumerate(step.media, start=1):
             try:
-                media.append(_look_at(item, media_root))
-            except Rejected as exc:
-                media.append(item)
-                where = f"media[{number}]" if step.number == 0 else f"thread[{step.number}].media[{number}]"
-                problems.append(
-                    Problem(field=where, message=f"{exc.message}. {exc.hint}" if exc.hint else exc.message)
+                fetches = folder is not None and media.is_remote(item.source)
+                known.append(
+                    media.bring(item, settings=host, folder=folder)
+                    if folder is not None and fetches
+                    else media.look_at(item, host)
                 )
-        looked_at.append(replace(step, media=tuple(media)))
+            except PlatformError as exc:
+                known.append(item)
+                said = f"{exc.message}. {exc.hint}" if exc.hint else exc.message
+                problems.append(_named(step, Problem(field=f"media[{number}]", message=said)))
+        looked_at.append(fitted(replace(step, media=tuple(known)), adapter, settings, None))
     return problems + step_problems(adapter, looked_at, settings)
 
 
 def step_problems(adapter: Adapter, steps: Sequence[Step], settings: Mapping[str, Any]) -> list[Problem]:
-    """What the platform does not offer at all, then what is beyond its limits."""
-    missing = _missing_features(steps, adapter.declaration)
-    return list(dict.fromkeys([*missing, *_unusable_links(steps), *adapter.validate(steps, settings)]))
+    """What the platform does not offer at all, then what is beyond its limits. steps: all of a post's, or some."""
+    problems = [*_missing_features(steps, adapter.declaration), *_unusable_links(steps)]
+    for step in steps:
+        problems += option_problems(step.options, adapter.declaration)
+        problems += [_named(step, problem) for problem in adapter.validate([step], settings)]
+    return list(dict.fromkeys(problems))
+
+
+def fitted(step: Step, adapter: Adapter, settings: Mapping[str, Any], folder: Path | None) -> Step:
+    """`step` with images that are too large made smaller, in `folder`, where the account's settings allow it.
+
+    folder None: only measured as if. For a worker thread. Raises Rejected for an image that cannot be decoded.
+    """
+    if str(settings.get("resize_images", "")).lower() != "true" or not step.media:
+        return step
+    from socialcron.batches.resizing import shrink
+
+    return shrink(
+        step, adapter.declaration.media, lambda tried: len(step_problems(adapter, [tried], settings)), folder
+    )
+
+
+def _named(step: Step, problem: Problem) -> Problem:
+    """A problem of a later step's media says of which."""
+    if step.number == 0 or not problem.field.startswith("media"):
+        return problem
+    return replace(problem, field=f"{field(step)}.{problem.field}")
 
 
 def text_problem(text: str) -> str | None:
@@ -87,14 +123,6 @@ def _texts(value: Any) -> Iterator[str]:
                 yield from _texts(item)
 
 
-def _look_at(media: Media, root: Path | None) -> Media:
-    if not is_remote(media.source):
-        return find_local(media, root)
-    if not media.source.startswith("https://"):
-        raise Rejected(f"media {media.source!r} is not an https URL")
-    return media
-
-
 def _unusable_links(steps: Sequence[Step]) -> Iterator[Problem]:
     for link in (step.link for step in steps if step.link):
         try:
@@ -113,6 +141,7 @@ def _missing_features(steps: Sequence[Step], declaration: Declaration) -> Iterat
         "poll": any(step.poll for step in steps),
         "thread": any(step.kind == "reply" for step in steps),
         "first_comment": any(step.kind == "comment" for step in steps),
+        "thumbnail": any(step.kind == "thumbnail" for step in steps),
     }
     for feature, is_used in used.items():
         if is_used and feature not in declaration.features:

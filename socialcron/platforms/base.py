@@ -77,6 +77,7 @@ class MediaRule:
     """What one kind of attachment must be, as documented. None: no limit is known.
 
     use: the kind of post it holds for, in the adapter's own words ("reel", "story"); "" for all of them.
+    by_url: the platform fetches it itself, from `Media.url`, so that nothing about it can be changed here.
     Ratios are width / height. The checks are in `platforms/rules.py`.
     """
 
@@ -85,6 +86,7 @@ class MediaRule:
     source: str
     date: str  # ISO date of the reading
     use: str = ""
+    by_url: bool = False
     max_bytes: int | None = None
     min_bytes: int | None = None
     min_width: int | None = None

@@ -54,24 +54,28 @@ from socialcron.platforms.base import (
     Credentials,
     Declaration,
     Limit,
+    MediaRule,
     default_error,
     optional_str,
     require,
     require_str,
     token_error,
 )
+from socialcron.platforms.files import open_file
 from socialcron.platforms.http import Answer, Http, Session
+from socialcron.platforms.rules import media_problems
 from socialcron.platforms.text import field, graphemes, links, with_link
 
 _POST = "app.bsky.feed.post"
+_LEXICONS = "https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky"
+_READ_ON = "2026-08-20"
 _PAGE_BYTES = 4_000_000  # of a linked page
 _PAGE_SECONDS = 15.0  # for it, and again for its picture: a card is not worth a late post
 _TITLE_CHARACTERS, _DESCRIPTION_CHARACTERS = 300, 1000  # no limit is documented; apps show far less
 
 
 def _limit(name: str, value: float, unit: str, lexicon: str) -> Limit:
-    source = f"https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/{lexicon}.json"
-    return Limit(name=name, value=value, unit=unit, source=source, date="2026-08-20")
+    return Limit(name=name, value=value, unit=unit, source=f"{_LEXICONS}/{lexicon}.json", date=_READ_ON)
 
 
 class Bluesky:
@@ -86,17 +90,27 @@ class Bluesky:
             _limit("text_bytes", 3000, "UTF-8 bytes", "feed/post"),
             _limit("languages", 3, "languages", "feed/post"),
             _limit("media", 4, "images", "embed/images"),
-            # Servers that were not updated since 2026 still hold to 1,000,000.
-            _limit("image_bytes", 2_000_000, "bytes", "embed/images"),
             _limit("thumb_bytes", 1_000_000, "bytes", "embed/external"),
             _limit("tag", 64, "characters", "richtext/facet"),
             _limit("tag_bytes", 640, "UTF-8 bytes", "richtext/facet"),
+        ),
+        media=(
+            MediaRule(
+                kind="image",  # "image/*"; these are what apps show
+                mime_types=frozenset(
+                    f"image/{kind}" for kind in ("jpeg", "png", "gif", "webp", "avif", "heic", "heif")
+                ),
+                max_bytes=2_000_000,  # servers that were not updated since 2026 still hold to 1,000,000
+                source=f"{_LEXICONS}/embed/images.json",
+                date=_READ_ON,
+            ),
         ),
         credentials=(Credentials(name="app password", required=("identifier", "password")),),
         settings={
             "base_url": "the account's own server, or a proxy to it; unset: bsky.social, then the account's server",
             "language": "up to three BCP 47 codes of the posts, as in en,de",
         },
+        options={"language": "up to three BCP 47 codes, as in en,de"},
         reconcile="client_id",
         # Blobs without a record are dropped after minutes. Shorter than the first backoff, so that a post that was
         # refused for a forgotten blob uploads it again at its next try.
@@ -238,17 +252,7 @@ def _problems(step: Step, settings: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem(field="language", message=f"{count} languages, at most {limit('languages'):.0f}")
     if len(step.media) > limit("media"):
         yield Problem(field="media", message=f"{len(step.media)} images, at most {limit('media'):.0f}")
-    for number, media in enumerate(step.media, 1):
-        if media.mime_type and not media.mime_type.startswith("image/"):
-            yield Problem(
-                field=f"media[{number}]",
-                message=f"{media.mime_type}: socialcron posts only images to Bluesky",
-            )
-        elif (media.size_bytes or 0) > limit("image_bytes"):
-            yield Problem(
-                field=f"media[{number}]",
-                message=f"{media.size_bytes} bytes, at most {limit('image_bytes'):.0f}",
-            )
+    yield from media_problems(step.media, Bluesky.declaration.media)
 
 
 def _text(step: Step) -> str:
@@ -345,13 +349,8 @@ def _tags(text: str) -> Iterator[_Found]:
 
 
 def _upload(media: Media, session: Session) -> dict[str, Any]:
-    if media.path is None:
-        raise Rejected(f"{session.where}: media {media.source} was not fetched")
-    try:
-        with media.path.open("rb") as file:
-            return _upload_blob(file, media.mime_type or "application/octet-stream", session)
-    except OSError as exc:
-        raise Rejected(f"{session.where}: media {media.source} cannot be read ({exc.strerror})") from exc
+    with open_file(media) as file:
+        return _upload_blob(file, media.mime_type or "application/octet-stream", session)
 
 
 def _upload_blob(file: BinaryIO, mime_type: str, session: Session) -> dict[str, Any]:

@@ -14,10 +14,11 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from html.parser import HTMLParser
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from socialcron.errors import (
@@ -49,6 +50,7 @@ from socialcron.platforms.base import (
     App,
     Declaration,
     Limit,
+    MediaRule,
     default_error,
     key_text,
     nothing_seen,
@@ -56,7 +58,9 @@ from socialcron.platforms.base import (
     require_str,
     token_error,
 )
+from socialcron.platforms.files import file_name, open_file
 from socialcron.platforms.http import Answer, Http, Session
+from socialcron.platforms.rules import media_problems
 from socialcron.platforms.text import field, graphemes, links, with_link
 
 _T = TypeVar("_T")
@@ -73,6 +77,11 @@ _VISIBILITIES = ("public", "unlisted", "private", "direct")
 _NO_SUCH = (404, 405)
 
 
+def _rule(kind: Literal["image", "video", "audio"], max_bytes: int, subtypes: str) -> MediaRule:
+    mime_types = frozenset(f"{kind}/{subtype}" for subtype in subtypes.split())
+    return MediaRule(kind=kind, mime_types=mime_types, max_bytes=max_bytes, source=_INSTANCE, date=_READ_ON)
+
+
 class Mastodon:
     declaration: ClassVar[Declaration] = Declaration(
         name="mastodon",
@@ -85,13 +94,16 @@ class Mastodon:
             Limit(name="url", value=23, unit="characters each", source=_POSTING, date=_READ_ON),
             Limit(name="media", value=4, unit="attachments", source=_POSTING, date=_READ_ON),
             Limit(name="videos", value=1, unit="attachments", source=_POSTING, date=_READ_ON),
-            Limit(name="image_bytes", value=16_777_216, unit="bytes", source=_INSTANCE, date=_READ_ON),
-            Limit(name="video_bytes", value=103_809_024, unit="bytes", source=_INSTANCE, date=_READ_ON),
             Limit(name="alt_text", value=1500, unit="characters", source=_INSTANCE, date=_READ_ON),
             Limit(name="poll_options", value=4, unit="options", source=_INSTANCE, date=_READ_ON),
             Limit(name="poll_option", value=50, unit="characters", source=_INSTANCE, date=_READ_ON),
             Limit(name="poll_min_seconds", value=300, unit="seconds", source=_INSTANCE, date=_READ_ON),
             Limit(name="poll_max_seconds", value=2_629_746, unit="seconds", source=_INSTANCE, date=_READ_ON),
+        ),
+        media=(
+            _rule("image", 16_777_216, "jpeg png gif heic heif webp avif"),
+            _rule("video", 103_809_024, "mp4 quicktime webm ogg"),
+            _rule("audio", 103_809_024, "mpeg mp4 aac ogg webm flac wav 3gpp"),
         ),
         credentials=(OAUTH2,),
         settings={
@@ -101,6 +113,12 @@ class Mastodon:
             "sensitive": "true hides media behind a warning",
             "spoiler_text": "content warning shown instead of the text",
             "max_characters": "most characters of a post, where the server allows other than 500",
+        },
+        options={
+            "visibility": "public, unlisted, private or direct",
+            "language": "ISO 639 code, as in en",
+            "sensitive": "true hides media behind a warning",
+            "spoiler_text": "content warning shown instead of the text",
         },
         reconcile="key",
         # https://docs.joinmastodon.org/methods/statuses/#create "Idempotency-Key ... stored for up to 1 hour"
@@ -262,8 +280,29 @@ def _once(session: Session, what: str, ask: Callable[[Session], _T]) -> _T:
 
 
 def _default_limits() -> dict[str, Any]:
-    """An unchanged Mastodon's limits by name, as declared; empty `mime_types` means not told."""
-    return {limit.name: int(limit.value) for limit in Mastodon.declaration.limits} | {"mime_types": ()}
+    """An unchanged Mastodon's limits by name, as declared, and its rules for attachments as `media_rules`."""
+    declared = Mastodon.declaration
+    return {limit.name: int(limit.value) for limit in declared.limits} | {"media_rules": declared.media}
+
+
+def _media_rules(told: Mapping[str, Any]) -> tuple[MediaRule, ...]:
+    """The declared rules with what the server says of itself in `media_attachments`."""
+    kinds = told.get("supported_mime_types")
+    most = {
+        "image": _whole(told.get("image_size_limit")),
+        "video": _whole(told.get("video_size_limit")),
+        "audio": _whole(told.get("video_size_limit")),
+    }
+    return tuple(
+        replace(
+            rule,
+            mime_types=frozenset(kind for kind in kinds if str(kind).startswith(rule.kind))
+            if isinstance(kinds, list) and kinds
+            else rule.mime_types,
+            max_bytes=most[rule.kind] or rule.max_bytes,
+        )
+        for rule in Mastodon.declaration.media
+    )
 
 
 def _ask_instance(session: Session) -> tuple[dict[str, Any], bool]:
@@ -281,19 +320,16 @@ def _ask_instance(session: Session) -> tuple[dict[str, Any], bool]:
     version = require_str(answer.json, "version", session.where)
     configuration = _part(answer.json, "configuration")
     statuses, media, polls = (_part(configuration, key) for key in ("statuses", "media_attachments", "polls"))
-    mime_types = media.get("supported_mime_types")
     said = {
         "text": _whole(statuses.get("max_characters")) or _whole(answer.json.get("max_toot_chars")),
         "url": _whole(statuses.get("characters_reserved_per_url")),
         "media": _whole(statuses.get("max_media_attachments")),
-        "image_bytes": _whole(media.get("image_size_limit")),
-        "video_bytes": _whole(media.get("video_size_limit")),
         "alt_text": _whole(media.get("description_limit")),
         "poll_options": _whole(polls.get("max_options")),
         "poll_option": _whole(polls.get("max_characters_per_option")),
         "poll_min_seconds": _whole(polls.get("min_expiration")),
         "poll_max_seconds": _whole(polls.get("max_expiration")),
-        "mime_types": mime_types if isinstance(mime_types, list) else None,
+        "media_rules": _media_rules(media),
     }
     known = {name: value for name, value in said.items() if value is not None}
     return _default_limits() | known, _is_mastodon(version)
@@ -338,19 +374,12 @@ def _media_problems(media: Sequence[Media], limits: Mapping[str, Any]) -> Iterat
             field="media", message=f"{len(media)} attachments, at most 1 where one of them is video or audio"
         )
     for number, item in enumerate(media, 1):
-        kind = item.mime_type or ""
-        if kind and limits["mime_types"] and kind not in limits["mime_types"]:
-            yield Problem(field=f"media[{number}]", message=f"the server takes no {kind}")
-        elif kind and not kind.startswith(("image/", "video/", "audio/")):
-            yield Problem(field=f"media[{number}]", message=f"{kind} is neither image, video nor audio")
-        most = limits["image_bytes"] if kind.startswith("image/") else limits["video_bytes"]
-        if (item.size_bytes or 0) > most:
-            yield Problem(field=f"media[{number}]", message=f"{item.size_bytes} bytes, at most {most}")
         if (length := graphemes(item.alt or "")) > limits["alt_text"]:
             yield Problem(
                 field=f"media[{number}]",
                 message=f"alt text of {length} characters, at most {limits['alt_text']}",
             )
+    yield from media_problems(media, limits["media_rules"])
 
 
 def _poll_problems(step: Step, limits: Mapping[str, Any]) -> Iterator[Problem]:
@@ -410,15 +439,10 @@ def _upload(media: Media, session: Session) -> str:
 
     Source: https://docs.joinmastodon.org/methods/media/#v2
     """
-    if media.path is None:
-        raise Rejected(f"{session.where}: media {media.source} was not fetched")
-    try:
-        with media.path.open("rb") as file:
-            part = (media.path.name, file, media.mime_type or "application/octet-stream")
-            form = {"description": media.alt} if media.alt else {}
-            answer = session.upload("POST", "/api/v2/media", files={"file": part}, data=form)
-    except OSError as exc:
-        raise Rejected(f"{session.where}: media {media.source} cannot be read ({exc.strerror})") from exc
+    with open_file(media) as file:
+        part = (file_name(media), file, media.mime_type or "application/octet-stream")
+        form = {"description": media.alt} if media.alt else {}
+        answer = session.upload("POST", "/api/v2/media", files={"file": part}, data=form)
     return require_str(answer.json, "id", session.where)
 
 

@@ -48,7 +48,7 @@ def media_problems(
 def url_problems(media: Sequence[Media], title: str) -> Iterator[Problem]:
     """Media that a platform which fetches them itself cannot reach."""
     for number, item in enumerate(media, 1):
-        if item.url is None:
+        if item.url is None and item.mime_type is not None:
             yield Problem(
                 field=f"media[{number}]",
                 message=f"{item.source} has no public address, and {title} fetches media itself: use an https URL, "
@@ -66,31 +66,34 @@ def mentions(text: str) -> list[str]:
     return _MENTION.findall(text)
 
 
+def can_resize(declaration: Declaration) -> bool:
+    """Whether the setting `resize_images` means anything there: images go out as bytes of ours."""
+    return any(rule.kind == "image" and not rule.by_url for rule in declaration.media)
+
+
 def _problems(item: Media, rule: MediaRule, field: str) -> Iterator[Problem]:
     ratio = item.width / item.height if item.width and item.height else None
-    measures: tuple[tuple[str, float | None, float | None, float | None], ...] = (
-        ("bytes", item.size_bytes, rule.min_bytes, rule.max_bytes),
-        ("pixels wide", item.width, rule.min_width, rule.max_width),
-        ("pixels high", item.height, rule.min_height, rule.max_height),
-        ("wide per high", ratio, rule.min_ratio, rule.max_ratio),
-        ("seconds long", item.duration_seconds, rule.min_seconds, rule.max_seconds),
-        ("frames per second", item.frame_rate, rule.min_frame_rate, rule.max_frame_rate),
+    resizable = rule.kind == "image" and not rule.by_url
+    # What is measured, in which unit, the least and the most allowed, and whether a smaller image would help.
+    measures: tuple[tuple[float | None, str, float | None, float | None, bool], ...] = (
+        (item.size_bytes, "bytes", rule.min_bytes, rule.max_bytes, resizable),
+        (item.width, "pixels wide", rule.min_width, rule.max_width, resizable),
+        (item.height, "pixels high", rule.min_height, rule.max_height, resizable),
+        (ratio, "wide per high", rule.min_ratio, rule.max_ratio, False),
+        (item.duration_seconds, "seconds long", rule.min_seconds, rule.max_seconds, False),
+        (item.frame_rate, "frames per second", rule.min_frame_rate, rule.max_frame_rate, False),
     )
-    for unit, measured, least, most in measures:
+    for measured, unit, least, most, smaller_helps in measures:
         if measured is None:
             continue
         # Containers round durations and frame rates, and so may whoever wrote the limit down.
         slack = 0.01 * measured if isinstance(measured, float) else 0
+        said = f"{item.source} is {_shown(measured)} {unit}"
         if most is not None and measured > most + slack:
-            yield Problem(
-                field=field,
-                message=f"{item.source} is {_shown(measured)} {unit}, at most {_shown(most)} allowed",
-            )
+            hint = "; resize_images=true on the account makes still images smaller" if smaller_helps else ""
+            yield Problem(field=field, message=f"{said}, at most {_shown(most)} allowed{hint}")
         if least is not None and measured < least - slack:
-            yield Problem(
-                field=field,
-                message=f"{item.source} is {_shown(measured)} {unit}, at least {_shown(least)} needed",
-            )
+            yield Problem(field=field, message=f"{said}, at least {_shown(least)} needed")
 
 
 def _shown(value: float) -> str:

@@ -50,6 +50,7 @@ from socialcron.platforms.base import (
     Credentials,
     Declaration,
     Limit,
+    MediaRule,
     default_error,
     key_text,
     nothing_seen,
@@ -58,7 +59,9 @@ from socialcron.platforms.base import (
     require_str,
     token_error,
 )
+from socialcron.platforms.files import read_part
 from socialcron.platforms.http import Answer, Http, Session
+from socialcron.platforms.rules import media_problems
 from socialcron.platforms.text import field, with_link
 
 if TYPE_CHECKING:
@@ -91,9 +94,6 @@ class X:
         limits=(
             Limit(name="text_weight", value=280, unit="weighted characters", source=COUNTING, date=READ),
             Limit(name="images", value=4, unit="files", source=CREATE, date=READ),
-            Limit(name="image_bytes", value=5 * 2**20, unit="bytes", source=MEDIA_GUIDE, date=READ),
-            Limit(name="gif_bytes", value=15 * 2**20, unit="bytes", source=MEDIA_GUIDE, date=READ),
-            Limit(name="video_bytes", value=512 * 2**20, unit="bytes", source=MEDIA_GUIDE, date=READ),
             Limit(
                 name="alt_text",
                 value=1000,
@@ -107,9 +107,47 @@ class X:
             Limit(name="poll_minutes_min", value=5, unit="minutes", source=CREATE, date=READ),
             Limit(name="poll_minutes", value=10_080, unit="minutes", source=CREATE, date=READ),
         ),
+        media=(
+            MediaRule(
+                kind="image",
+                mime_types=frozenset({"image/jpeg", "image/png", "image/webp"}),
+                max_bytes=5 * 2**20,
+                source=MEDIA_GUIDE,
+                date=READ,
+            ),
+            MediaRule(
+                kind="image",
+                mime_types=frozenset({"image/gif"}),
+                max_bytes=15 * 2**20,
+                max_width=1280,
+                max_height=1080,
+                source=MEDIA_GUIDE,
+                date=READ,
+            ),
+            # The guide's 1280x1024 at most is less than the upright 720x1280 it recommends, so it is left to X.
+            MediaRule(
+                kind="video",
+                mime_types=frozenset({"video/mp4", "video/quicktime"}),
+                max_bytes=512 * 2**20,
+                min_width=32,
+                min_height=32,
+                min_ratio=1 / 3,
+                max_ratio=3,
+                min_seconds=0.5,
+                max_seconds=140,
+                max_frame_rate=60,
+                source=MEDIA_GUIDE,
+                date=READ,
+            ),
+        ),
         credentials=(Credentials(name="OAuth 1.0a", required=("access_token", "token_secret")), OAUTH2),
         settings={
             "text_limit": "weighted characters a post may have: 280, more for Premium accounts",
+        },
+        options={
+            "reply_settings": f"who may reply: {', '.join(REPLY_SETTINGS)}; unset: everybody",
+            "made_with_ai": "true labels the post so",
+            "paid_partnership": "true labels the post so",
         },
         reconcile="listing",
         settle_seconds=120,
@@ -149,8 +187,6 @@ class X:
                 yield Problem(field="options.reply_settings", message=f"one of {', '.join(REPLY_SETTINGS)}")
             elif option in FLAGS and not isinstance(value, bool):
                 yield Problem(field=f"options.{option}", message="true or false")
-            elif option not in {"reply_settings", *FLAGS}:
-                yield Problem(field=f"options.{option}", message="X has no such option")
 
     def _media_problems(self, media: Sequence[Media]) -> Iterator[Problem]:
         limit = self.declaration.limit
@@ -162,22 +198,12 @@ class X:
                 field="media",
                 message=f"{', '.join(kinds)}: X takes 4 images, or 1 GIF, or 1 video",
             )
-        for number, (item, kind) in enumerate(zip(media, kinds, strict=True), 1):
-            where = f"media[{number}]"
+        for number, item in enumerate(media, 1):
             if item.alt and len(item.alt) > limit("alt_text"):
-                yield Problem(field=where, message=f"alt text of {len(item.alt)} characters, X takes 1000")
-            if kind == "other":
                 yield Problem(
-                    field=where,
-                    message=f"{item.source} is {item.mime_type}; X takes JPEG, PNG, WEBP, GIF, MP4, MOV",
+                    field=f"media[{number}]", message=f"alt text of {len(item.alt)} characters, X takes 1000"
                 )
-            elif item.size_bytes is not None and item.size_bytes > limit(f"{kind}_bytes"):
-                most = int(limit(f"{kind}_bytes"))
-                yield Problem(
-                    field=where, message=f"{item.source} has {item.size_bytes} bytes, X takes at most {most}"
-                )
-            elif item.size_bytes == 0:
-                yield Problem(field=where, message=f"{item.source} is empty")
+        yield from media_problems(media, self.declaration.media)
 
     def _poll_problems(self, step: Step) -> Iterator[Problem]:
         poll, limit = step.poll, self.declaration.limit
@@ -685,8 +711,6 @@ def _initialize(media: Media, session: Session) -> dict[str, Any]:
         raise Rejected(
             f"{session.where}: {media.source} is of a type X does not take ({mime_type or 'unknown'})"
         )
-    if size > X.declaration.limit(f"{kind}_bytes"):
-        raise Rejected(f"{session.where}: {media.source} has {size} bytes, too many for X ({kind})")
     body = session.upload(
         "POST",
         "/2/media/upload/initialize",
@@ -704,7 +728,7 @@ def _advance(upload: dict[str, Any], media: Media, session: Session) -> float | 
             "POST",
             f"/2/media/upload/{media_id}/append",
             data={"segment_index": str(upload["next"])},
-            files={"media": ("media", _chunk(media, upload["next"], session), "application/octet-stream")},
+            files={"media": ("media", _chunk(media, upload["next"]), "application/octet-stream")},
         )
         upload["next"] += 1
         return None
@@ -750,13 +774,8 @@ def _size(media: Media, session: Session) -> int:
         raise Rejected(f"{session.where}: {media.source} cannot be read") from exc
 
 
-def _chunk(media: Media, number: int, session: Session) -> bytes:
-    try:
-        with media.path.open("rb") as file:  # type: ignore[union-attr]
-            file.seek(number * CHUNK_BYTES)
-            chunk = file.read(CHUNK_BYTES)
-    except (OSError, AttributeError) as exc:
-        raise Rejected(f"{session.where}: {media.source} cannot be read") from exc
+def _chunk(media: Media, number: int) -> bytes:
+    chunk = read_part(media, number * CHUNK_BYTES, CHUNK_BYTES)
     if not chunk:
-        raise Rejected(f"{session.where}: {media.source} became shorter while it was uploaded")
+        raise Rejected(f"{media.source} became shorter while it was uploaded")
     return chunk

@@ -42,6 +42,7 @@ CHILD_SECONDS = 30  # a child that takes longer hangs
 _WARM = (
     "socialcron.cli",
     "socialcron.batches.post_due",
+    "socialcron.batches.probing",
     "socialcron.batches.publishing",
     "socialcron.batches.recovery",
     "socialcron.batches.settling",

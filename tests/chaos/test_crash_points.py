@@ -27,6 +27,7 @@ from socialcron.exitcodes import ExitCode
 from tests.chaos import children
 from tests.chaos.children import HARMS, Ended, Harm, Trap
 from tests.conftest import RUN_HOME
+from tests.media import mp4, png
 from tests.world import World
 
 FULL = bool(os.environ.get("CHAOS_FULL"))
@@ -39,8 +40,7 @@ MOST_ROUNDS = 14
 ENVIRONMENT = {"STUCK_THRESHOLD_MINUTES": "3"}
 
 VISIBLE = re.compile("write ")
-PNG = b"\x89PNG\r\n\x1a\n of a "
-MP4 = b"\0\0\0\x18ftypmp42" + b"\0" * (2 * 2**20)  # three chunks of X's uploads
+MP4 = mp4(2 * 2**20 + 12)  # three chunks of X's uploads
 
 POST: dict[str, Any] = {"text": "Good morning"}
 IMAGES: dict[str, Any] = {
@@ -271,7 +271,7 @@ def points_of(calls: tuple[str, ...]) -> list[Trap]:
 @pytest.fixture
 def media_files(tmp_path: Path) -> None:
     for name in ("cat", "dog"):
-        (tmp_path / f"{name}.png").write_bytes(PNG + name.encode())
+        (tmp_path / f"{name}.png").write_bytes(png(name))
     (tmp_path / "film.mp4").write_bytes(MP4)
 
 

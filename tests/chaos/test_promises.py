@@ -14,10 +14,11 @@ import pytest
 from socialcron.exitcodes import ExitCode
 from tests.chaos import children
 from tests.chaos.children import Child, Ended, Trap
+from tests.media import mp4, png
 from tests.world import World
 
 SEND = "write "
-PNG = b"\x89PNG\r\n\x1a\n of a cat"
+PNG = png("cat")
 WAITING = (
     "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 )
@@ -207,7 +208,7 @@ def test_look_ahead__gives_the_account_back_while_a_post_waits_for_its_second(st
 def test_lease_over_mid_upload__the_next_run_goes_on_from_the_saved_offset(
     stage: Stage, tmp_path: Path
 ) -> None:
-    (tmp_path / "film.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + b"\0" * (2 * 2**20))
+    (tmp_path / "film.mp4").write_bytes(mp4(2 * 2**20 + 12))
     post = stage.world.post(stage.world.account("x"), media=[{"source": "film.mp4"}])
     frozen = stage.start("post-due", trap=Trap("http POST /2/media/upload/ID/append", "freeze after"))
     stage.settle()

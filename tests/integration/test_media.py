@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import struct
 import threading
-import zlib
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,21 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Cli
+from tests.media import png
 from tests.world import World
-
-
-def png(width: int = 2, height: int = 2) -> bytes:
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    rows = (b"\x00" + b"\x40\x80\xc0" * width) * height
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(rows))
-        + chunk(b"IEND", b"")
-    )
 
 
 @pytest.fixture
@@ -58,7 +43,7 @@ def test_local_media__goes_out_with_its_alt_text(
     world: World, cli: Cli, tmp_path: Path, platform: str
 ) -> None:
     (tmp_path / "a.png").write_bytes(png())
-    (tmp_path / "b.png").write_bytes(png(3, 3))
+    (tmp_path / "b.png").write_bytes(png("b"))
     post = world.post(world.account(platform), media=[{"source": "a.png", "alt": "A square"}, "b.png"])
 
     ran = cli("post-due", "--json")

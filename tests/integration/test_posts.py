@@ -15,6 +15,7 @@ from socialcron.settings import Settings
 from socialcron.store.engine import Database
 from socialcron.store.scheduling import Draft, add_posts
 from tests.conftest import Cli
+from tests.media import png
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def test_posts_add__is_due_now_unless_told_otherwise(cli: Cli, db: Database, stu
 def test_posts_add__keeps_everything_a_post_can_say(
     cli: Cli, db: Database, stub: int, tmp_path: Path
 ) -> None:
-    (tmp_path / "sun.png").write_bytes(b"png")
+    (tmp_path / "sun.png").write_bytes(png())
     cli(
         *("posts", "add", "--account", stub, "--text", "", "--media", "sun.png", "--alt", "The sun"),
         *("--media", "https://img.example/b.png", "--link", "https://a.example", "--thread", "two"),
@@ -100,7 +101,7 @@ def test_posts_add__finds_media_from_the_working_directory_below_the_root(
     cli: Cli, db: Database, stub: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "pictures").mkdir()
-    (tmp_path / "pictures" / "sun.png").write_bytes(b"png")
+    (tmp_path / "pictures" / "sun.png").write_bytes(png())
     monkeypatch.chdir(tmp_path / "pictures")
     assert cli("posts", "add", "--account", stub, "--media", "sun.png").exit_code == 0
     assert one(db, "SELECT media -> 0 ->> 'source' FROM socialcron.contents") == "pictures/sun.png"

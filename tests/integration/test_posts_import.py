@@ -9,6 +9,7 @@ import pytest
 
 from socialcron.store.engine import Database
 from tests.conftest import Cli, Ran
+from tests.media import png
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def lines(*rows: dict[str, Any]) -> str:
 def test_posts_import__reads_csv_with_everything_in_it(
     load: Any, db: Database, stub: int, tmp_path: Path
 ) -> None:
-    (tmp_path / "a.png").write_bytes(b"png")
+    (tmp_path / "a.png").write_bytes(png())
     ran = load(
         "\ufeffaccount,text,at,tz,media,alt,link,thread,first_comment,poll,key,priority,max_attempts,draft,variants\r\n"
         '1,"Hello, ""you""\r\nthere",2030-01-01T09:00,Europe/Berlin,a.png; https://img.example/b.png,A;B,'
