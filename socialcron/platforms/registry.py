@@ -11,11 +11,13 @@ from socialcron.platforms.base import Adapter, Declaration
 _ADAPTERS = {
     "bluesky": "socialcron.platforms.bluesky:Bluesky",
     "facebook": "socialcron.platforms.facebook:Facebook",
+    "instagram": "socialcron.platforms.instagram:Instagram",
     "linkedin": "socialcron.platforms.linkedin:LinkedIn",
     "mastodon": "socialcron.platforms.mastodon:Mastodon",
     "pinterest": "socialcron.platforms.pinterest:Pinterest",
     "stub": "socialcron.platforms.stub:Stub",
     "telegram": "socialcron.platforms.telegram:Telegram",
+    "threads": "socialcron.platforms.threads:Threads",
     "tiktok": "socialcron.platforms.tiktok:TikTok",
     "x": "socialcron.platforms.x:X",
     "youtube": "socialcron.platforms.youtube:YouTube",

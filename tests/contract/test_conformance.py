@@ -288,7 +288,8 @@ def test_send_step__sends_the_stored_request_once_and_the_same_each_time(name: s
         assert isinstance(confirmed, Confirmed)
         assert confirmed.remote_id
         assert confirmed.url is None or confirmed.url.startswith("https://")
-    first, second = platform.requests
+    # A permalink may be asked for afterwards.
+    first, second = [request for request in platform.requests if request.method != "GET"]
     assert (first.method, first.url, first.content) == (second.method, second.url, second.content)
     if platform.sample.body is not None:
         assert platform.sample.body(first) == platform.sample.request
