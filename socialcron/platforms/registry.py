@@ -11,6 +11,7 @@ from socialcron.platforms.base import Adapter, Declaration
 _ADAPTERS = {
     "bluesky": "socialcron.platforms.bluesky:Bluesky",
     "facebook": "socialcron.platforms.facebook:Facebook",
+    "google_business": "socialcron.platforms.google_business:GoogleBusiness",
     "instagram": "socialcron.platforms.instagram:Instagram",
     "linkedin": "socialcron.platforms.linkedin:LinkedIn",
     "mastodon": "socialcron.platforms.mastodon:Mastodon",
