@@ -146,6 +146,7 @@ class TikTok:
                 MediaRule(
                     kind="image",
                     mime_types=frozenset({"image/jpeg", "image/webp"}),
+                    by_url=True,
                     source=_TRANSFER,
                     date=_READ_ON,
                     max_bytes=20_000_000,
