@@ -1,6 +1,7 @@
 """The error tree, grouped by what the caller can do next.
 
     SocialcronError                 one clear message, a hint with the way out, an exit code
+    |-- Refused                1    a person or a platform said no, and that was the whole of the command
     |-- UsageError             2    unknown id or name, impossible combination of options
     |-- BadInput              65    data we were given cannot be used; nothing of it was applied
     |-- DatabaseUnavailable   69    not reachable, read-only, or it went away
@@ -39,6 +40,11 @@ class SocialcronError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+
+class Refused(SocialcronError):
+    code = "refused"
+    exit_code = ExitCode.ITEM_FAILED
 
 
 class UsageError(SocialcronError):

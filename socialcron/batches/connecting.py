@@ -1,10 +1,11 @@
-"""What `accounts add` and `reconnect` are given, checked against the platform's declaration."""
+"""What `accounts add`, `reconnect` and `import` are given, checked against the platform's declaration."""
 
 from __future__ import annotations
 
 import json
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,21 +15,30 @@ from urllib.parse import urlsplit
 from socialcron import log
 from socialcron.batches.validation import text_problem
 from socialcron.errors import BadInput, UsageError, reason
+from socialcron.model import Connectable
 from socialcron.platforms import registry
 from socialcron.platforms.base import Credentials, Declaration
+from socialcron.platforms.rules import can_resize
+from socialcron.store.accounts import NewAccount
+from socialcron.store.secrets import KeyRing
+
+APP_HELP = "which app acts for it, by name: SOCIALCRON_APP_NAME_CLIENT_ID and _CLIENT_SECRET hold it"
+RESIZE_HELP = "true makes images that are too large for the platform smaller; the files stay as they are"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Accepted:
     """Credentials as they will be stored.
 
-    expires_at: when the access token ends; None means never. needs_session: there is no access token yet, and the
-    adapter makes one of the rest, so the first run that uses the account refreshes it.
+    expires_at: when the access token ends; None means never. refresh_expires_at: when a person must reconnect, if it
+    is known: without anything to renew it by, that is when the token ends. needs_session: there is no access token yet,
+    and the adapter makes one of the rest, so the first run that uses the account refreshes it.
     """
 
     credentials: dict[str, Any]
-    expires_at: datetime | None
-    needs_session: bool
+    expires_at: datetime | None = None
+    refresh_expires_at: datetime | None = None
+    needs_session: bool = False
 
 
 def read_json(source: str) -> Any:
@@ -55,18 +65,18 @@ def read_json(source: str) -> Any:
         raise BadInput(f"the credentials are not JSON{place}", hint="They are one JSON object.") from None
 
 
-def accept_credentials(platform: str, given: Any) -> Accepted:
-    """Check `given` against the forms the platform declares. None stands for not given.
+def accept_credentials(platform: str, given: Any, *, needed: bool = True) -> Accepted:
+    """Check `given` against the forms the platform declares. None stands for not given; needed False: nor has it to be.
 
     Raises UsageError when the platform needs some and none were given, BadInput naming keys that are unknown, missing
     or of no use.
     """
     declaration = registry.declaration(platform)
-    hint = _forms(declaration)
+    hint = credentials_help(declaration)
     if given is None:
-        if declaration.credentials:
+        if declaration.credentials and needed:
             raise UsageError(f"{declaration.title} needs --credentials FILE (or - for stdin)", hint=hint)
-        return Accepted(credentials={}, expires_at=None, needs_session=False)
+        return Accepted(credentials={})
     if not declaration.credentials:
         raise BadInput(f"{declaration.title} takes no credentials", hint="Leave out --credentials.")
     if not isinstance(given, dict):
@@ -82,38 +92,104 @@ def accept_credentials(platform: str, given: Any) -> Accepted:
         raise BadInput(f"{_quoted(strange)} does not belong into {form.name} credentials", hint=hint)
     credentials = {key: _text(key, given[key], hint) for key in given if key in keys and key != "expires_at"}
     log.hide_credentials(credentials)
+    expires_at, renewable = (
+        _moment(given.get("expires_at")),
+        registry.adapter(platform).can_refresh(credentials),
+    )
     return Accepted(
         credentials=credentials,
-        expires_at=_moment(given.get("expires_at")),
-        needs_session="access_token" not in keys and registry.adapter(platform).can_refresh(credentials),
+        expires_at=expires_at,
+        refresh_expires_at=None if renewable else expires_at,
+        needs_session="access_token" not in keys and renewable,
     )
 
 
-def accept_settings(platform: str, given: Sequence[str]) -> dict[str, str]:
-    """`NAME=VALUE` texts as the account's settings. Raises UsageError, or BadInput for a value of no use."""
-    declaration = registry.declaration(platform)
-    names = {"base_url": "", **declaration.settings}
-    hint = f"{declaration.title} takes: {', '.join(sorted(names))}."
+def accept_settings(
+    platform: str, given: Sequence[str], *, default_base_url: str | None = None
+) -> dict[str, str]:
+    """`NAME=VALUE` texts as the account's settings. Raises UsageError, or BadInput for a value of no use.
+
+    default_base_url: where the account is if it does not say.
+    """
     settings = {}
     for pair in given:
         name, found, value = pair.partition("=")
         if not found or not value.strip():
-            raise UsageError(f"--set {pair!r} is not NAME=VALUE", hint=hint)
+            raise UsageError(f"--set {pair!r} is not NAME=VALUE", hint=_settings_hint(platform))
+        settings[name] = value
+    return check_settings(platform, settings, default_base_url=default_base_url)
+
+
+def check_settings(
+    platform: str, given: Mapping[str, str], *, default_base_url: str | None = None
+) -> dict[str, str]:
+    """The same of names and values."""
+    declaration = registry.declaration(platform)
+    names = {"base_url": "", **known_settings(declaration)}
+    settings = {}
+    for name, value in given.items():
         if name not in names:
-            raise UsageError(f"{declaration.title} has no setting {name!r}", hint=hint)
+            raise UsageError(f"{declaration.title} has no setting {name!r}", hint=_settings_hint(platform))
         if problem := text_problem(value):
             raise BadInput(f"the setting {name} {problem}")
+        if name == "resize_images" and value.strip() not in ("true", "false"):
+            raise BadInput(f"resize_images is {value.strip()!r}", hint="It is true or false.")
+        if name == "app" and not re.fullmatch(r"[A-Za-z0-9_-]+", value.strip()):
+            raise BadInput("the setting app is no name", hint="A name has letters, digits, - and _ only.")
         settings[name] = _base_url(value.strip()) if name == "base_url" else value.strip()
-    if (
-        "base_url" in declaration.settings
-        and declaration.default_base_url is None
-        and "base_url" not in settings
-    ):
+    own_server = "base_url" in declaration.settings and declaration.default_base_url is None
+    if own_server and not default_base_url and "base_url" not in settings:
         raise UsageError(
-            f"{declaration.title} needs --set base_url=URL",
-            hint=f"base_url is {declaration.settings['base_url']}.",
+            f"{declaration.title} needs the setting base_url",
+            hint=f"Give --set base_url=URL; it is {declaration.settings['base_url']}.",
         )
     return settings
+
+
+def _settings_hint(platform: str) -> str:
+    declaration = registry.declaration(platform)
+    return f"{declaration.title} takes: {', '.join(sorted({'base_url', *known_settings(declaration)}))}."
+
+
+def connectable_account(
+    platform: str, found: Connectable, settings: Mapping[str, str], key_ring: KeyRing
+) -> NewAccount:
+    """What a consent gave access to, as it will be stored. settings: those a person gave; they beat the platform's."""
+    credentials = dict(found.tokens.credentials)
+    expires_at = found.tokens.expires_at or _moment(credentials.pop("expires_at", None))
+    renewable = registry.adapter(platform).can_refresh(credentials)
+    return NewAccount(
+        platform=platform,
+        handle=" ".join("".join(c if c.isprintable() else " " for c in found.handle).split())
+        or found.external_id,
+        external_id=found.external_id,
+        settings={**found.settings, **settings},
+        credentials=key_ring.encrypt(credentials),
+        token_expires_at=expires_at,
+        refresh_expires_at=found.tokens.refresh_expires_at or (None if renewable else expires_at),
+    )
+
+
+def known_settings(declaration: Declaration) -> dict[str, str]:
+    """The platform's own settings and those all its kind have, with one line of help."""
+    shared = {"resize_images": RESIZE_HELP} if can_resize(declaration) else {}
+    if any("client_id" in form.optional for form in declaration.credentials):
+        shared["app"] = APP_HELP
+    return {**declaration.settings, **shared}
+
+
+def accept_name(what: str, value: str | None) -> str | None:
+    """A handle or id, trimmed. Raises BadInput if it is empty or cannot be stored."""
+    if value is None:
+        return None
+    problem = text_problem(value)
+    if not value.strip():
+        problem = "is empty"
+    elif not problem and not value.strip().isprintable():
+        problem = "holds control characters"
+    if problem:
+        raise BadInput(f"the {what} {problem}")
+    return value.strip()
 
 
 def _form_of(keys: set[str], forms: tuple[Credentials, ...]) -> Credentials:
@@ -121,7 +197,8 @@ def _form_of(keys: set[str], forms: tuple[Credentials, ...]) -> Credentials:
     return min(forms, key=lambda f: (len({*f.required} - keys), len(keys - {*f.required, *f.optional})))
 
 
-def _forms(declaration: Declaration) -> str:
+def credentials_help(declaration: Declaration) -> str:
+    """Which forms of credentials the platform takes, in one sentence."""
     forms = [
         f"{form.name}: " + ", ".join([*form.required, *(f"[{key}]" for key in form.optional)])
         for form in declaration.credentials

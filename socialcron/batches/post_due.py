@@ -5,16 +5,15 @@ An idle run ends after two small queries; whatever costs start-up time is import
 
 from __future__ import annotations
 
-import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from socialcron import log
+from socialcron.batches.signals import Signals, watched_signals
 from socialcron.errors import DatabaseUnavailable, SocialcronError
 from socialcron.exitcodes import ExitCode
 from socialcron.settings import Settings
@@ -94,7 +93,7 @@ def run(db: Database, settings: Settings, options: Options) -> Summary:
         ).total
         due = replace(due, wakeups_due=True)
     claim = Claim(token=uuid4())
-    with _signals() as signals:
+    with watched_signals() as signals:
         posts_due = due.accounts_due or due.wakeups_due
         if due.unconfirmed_due:
             # Half of the run at most: a platform that is down must not keep the others waiting by its open questions.
@@ -207,37 +206,3 @@ def _work(
     if ended.bug is not None and ended.error is None:
         raise ended.bug
     return summary, ended.error or desk.key_error
-
-
-class Signals:
-    """SIGTERM and SIGINT ask the run to end; one that comes before there is anything to stop is remembered."""
-
-    def __init__(self) -> None:
-        self.received = False
-        self._stop: Callable[[], None] | None = None
-
-    def call(self, stop: Callable[[], None]) -> None:
-        self._stop = stop
-        if self.received:
-            stop()
-
-    def handle(self, *_: Any) -> None:
-        self.received = True
-        if self._stop is not None:
-            self._stop()
-
-
-@contextmanager
-def _signals() -> Iterator[Signals]:
-    signals = Signals()
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    try:
-        before = [signal.signal(number, signals.handle) for number in numbers]
-    except ValueError:  # not the main thread: somebody else's process, somebody else's signals
-        yield signals
-        return
-    try:
-        yield signals
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)

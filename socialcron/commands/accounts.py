@@ -1,8 +1,11 @@
-"""`socialcron accounts ...`: connect accounts, look at them, switch them."""
+"""`socialcron accounts ...`: connect accounts, look at them, switch them, keep their tokens alive."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import sys
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,7 +13,9 @@ from socialcron.commands.common import (
     CommandContext,
     EnvFileOption,
     JsonOption,
+    StrictOption,
     command_context,
+    document,
     example,
     group_app,
     is_interactive,
@@ -23,12 +28,17 @@ from socialcron.commands.display import (
     in_zone,
     minute,
     moment,
+    parse_id,
     show,
     table,
 )
 from socialcron.errors import AuthExpired, BadInput, PlatformError, Unavailable, UsageError
 from socialcron.exitcodes import ExitCode
 from socialcron.platforms import registry
+
+if TYPE_CHECKING:
+    from socialcron.batches.authorizing import Attempt
+    from socialcron.model import Connectable
 
 app = group_app("Connect and manage accounts.", "socialcron accounts list", "socialcron accounts add --help")
 
@@ -57,6 +67,15 @@ StatusOption = Annotated[
     ),
 ]
 STATUSES = ("active", "needs_reconnect", "disabled")
+REFRESHED = {
+    "refreshed": "renewed",
+    "fresh": "renewed by another run",
+    "failed": "not renewed, the next run tries again",
+    "lost": "refused",
+    "fixed": "cannot be renewed",
+    "left": "not reached",
+}
+NEEDS_PERSON = ("lost", "fixed")
 
 
 @app.command(
@@ -80,23 +99,37 @@ def add_command(
 ) -> None:
     """Connect an account. Credentials come from a file or stdin, never from the command line, and are encrypted."""
     with command_context("accounts add", json=json, env_file=env_file) as ctx:
-        from socialcron.batches.connecting import accept_credentials, accept_settings, read_json
+        from socialcron.batches.apps import default_base_url, default_credentials
+        from socialcron.batches.connecting import (
+            accept_credentials,
+            accept_name,
+            accept_settings,
+            read_json,
+        )
         from socialcron.store import accounts
 
         registry.declaration(platform)
-        names = {"handle": _name("handle", handle), "external_id": _name("external id", external_id)}
-        settings = accept_settings(platform, set_ or ())
-        accepted = accept_credentials(platform, None if credentials is None else read_json(credentials))
-        account_id = accounts.add_account(
-            ctx.database,
+        names = {
+            "handle": accept_name("handle", handle),
+            "external_id": accept_name("external id", external_id),
+        }
+        settings = accept_settings(
+            platform, set_ or (), default_base_url=default_base_url(platform, ctx.settings)
+        )
+        ours = default_credentials(platform, settings.get("base_url"), ctx.settings)
+        given = None if credentials is None else read_json(credentials)
+        accepted = accept_credentials(platform, given, needed=not ours)
+        account = accounts.NewAccount(
             platform=platform,
             handle=names["handle"] or "",
             external_id=names["external_id"],
             settings=settings,
             credentials=_encrypted(ctx, accepted.credentials),
             token_expires_at=accepted.expires_at,
+            refresh_expires_at=accepted.refresh_expires_at,
             needs_session=accepted.needs_session,
         )
+        account_id = accounts.add_account(ctx.database, account)
         ctx.emit(
             {"id": account_id, "platform": platform, **names, "settings": settings, "status": "active"},
             text=f"connected {platform} account {names['handle']} as account {account_id}; "
@@ -127,12 +160,341 @@ def reconnect_command(
             account_id,
             credentials=_encrypted(ctx, accepted.credentials) or "",
             token_expires_at=accepted.expires_at,
+            refresh_expires_at=accepted.refresh_expires_at,
             needs_session=accepted.needs_session,
         )
         ctx.emit(
             {"id": account_id, "status": status},
             text=f"account {account_id} has new credentials and is {status}",
         )
+
+
+@app.command(
+    "connect",
+    epilog=example(
+        "socialcron accounts connect x",
+        "socialcron accounts connect mastodon --set base_url=https://mastodon.social",
+        "socialcron accounts connect facebook --no-browser --all",
+    ),
+)
+def connect_command(
+    platform: Annotated[str, typer.Argument(help="One of `socialcron platforms list`.")],
+    set_: SetOption = None,
+    app_name: Annotated[
+        str | None,
+        typer.Option(
+            "--app", metavar="NAME", help="Act as the app in SOCIALCRON_APP_NAME_CLIENT_ID and _SECRET."
+        ),
+    ] = None,
+    account: Annotated[
+        list[str] | None,
+        typer.Option("--account", metavar="ID|HANDLE", help="Which of those offered to connect; repeat."),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Connect all that are offered.")] = False,
+    scopes: Annotated[
+        list[str] | None,
+        typer.Option("--scope", metavar="NAME", help="Ask for this and not for the usual ones; repeat."),
+    ] = None,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Print the address, and read where it led from stdin.")
+    ] = False,
+    redirect_port: Annotated[
+        int,
+        typer.Option(
+            "--redirect-port",
+            min=0,
+            max=65535,
+            metavar="PORT",
+            help="Where the browser comes back to on 127.0.0.1; 0 is any free port. [default: 8734]",
+            show_default=False,
+        ),
+    ] = 8734,
+    redirect_uri: Annotated[
+        str | None,
+        typer.Option(
+            "--redirect-uri",
+            metavar="URL",
+            help="The address registered with the app, if it is not http://127.0.0.1:PORT/.",
+        ),
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=1, metavar="SECONDS", help="How long to wait for the browser.")
+    ] = 300.0,
+    json: JsonOption = False,
+    env_file: EnvFileOption = None,
+) -> None:
+    """Connect accounts by the platform's own consent page, in a browser or without one.
+
+    The app's id and secret are settings (.env.example), and the app must know the address that the browser is sent
+    back to. An account that is connected already gets the new tokens, and can post again.
+    """
+    with command_context("accounts connect", json=json, env_file=env_file) as ctx:
+        from socialcron.batches import authorizing
+        from socialcron.batches.connecting import accept_settings, connectable_account
+        from socialcron.platforms.http import Http
+        from socialcron.store import accounts
+        from socialcron.store.secrets import KeyRing
+
+        authorizing.authorization_of(platform)
+        settings = accept_settings(platform, [*(set_ or ()), *([f"app={app_name}"] if app_name else [])])
+        key_ring = KeyRing(
+            ctx.settings.secret_key
+        )  # this and the database before anybody is asked for anything
+        ctx.database.close()
+        address = redirect_uri or f"http://127.0.0.1:{redirect_port}/"
+        http = Http()
+        try:
+            attempt, led_to = _consent(
+                ctx,
+                authorizing,
+                platform,
+                settings,
+                address,
+                scopes or (),
+                http,
+                paste=no_browser or not authorizing.can_listen(address) or not _has_display(),
+                seconds=timeout,
+            )
+            found = authorizing.redeem(attempt, authorizing.grant_of(attempt, led_to), http)
+        finally:
+            http.close()
+        names = _ask_which(found) if is_interactive() and not (account or everything or json) else account
+        chosen = authorizing.choose(found, names or (), everything=everything)
+        ctx.database.reconnect()
+        stored = accounts.connect_accounts(
+            ctx.database, [connectable_account(platform, item, settings, key_ring) for item in chosen]
+        )
+        if problems := [
+            f"{item.handle}: {text}"
+            for item, text in zip(chosen, stored, strict=True)
+            if isinstance(text, str)
+        ]:
+            raise BadInput("nothing was connected", problems=[clean(problem) for problem in problems])
+        connected = [
+            {
+                "id": made.id,
+                "platform": platform,
+                "handle": clean(item.handle),
+                "external_id": item.external_id,
+                "status": made.status,
+                "outcome": made.outcome,
+                "scopes": item.scopes,
+                "not_granted": sorted(set(attempt.scopes) - set(item.scopes)) if item.scopes else [],
+                "token_expires_at": item.tokens.expires_at,
+            }
+            for item, made in zip(chosen, stored, strict=True)
+            if not isinstance(made, str)
+        ]
+        ctx.emit({"accounts": connected}, text="\n".join(map(_connected_line, connected)))
+
+
+def _has_display() -> bool:
+    """Whether a browser that is started here is seen by somebody."""
+    import os
+
+    return sys.platform in ("darwin", "win32") or any(
+        map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
+    )
+
+
+def _consent(
+    ctx: CommandContext,
+    authorizing: Any,
+    platform: str,
+    settings: dict[str, str],
+    address: str,
+    scopes: Sequence[str],
+    http: Any,
+    *,
+    paste: bool,
+    seconds: float,
+) -> tuple[Attempt, str]:
+    """Ask a person, and return where the browser was sent to then."""
+
+    def begin(redirect_uri: str) -> Attempt:
+        attempt: Attempt = authorizing.begin(
+            platform,
+            account_settings=settings,
+            settings=ctx.settings,
+            redirect_uri=redirect_uri,
+            scopes=scopes,
+            http=http,
+        )
+        print(f"Open this address and agree:\n\n{attempt.url}\n", file=sys.stderr, flush=True)
+        return attempt
+
+    if paste:
+        attempt = begin(address)
+        print(
+            f"The browser ends at {attempt.redirect_uri}... and may show an error there. "
+            "Paste that whole address here:",
+            file=sys.stderr,
+            flush=True,
+        )
+        if not (led_to := sys.stdin.readline()).strip():
+            raise UsageError("no address came on stdin", hint="Pipe it in, or run this in a terminal.")
+        return attempt, led_to
+    import webbrowser
+
+    with authorizing.Listener(address) as listener:
+        attempt = begin(listener.redirect_uri)
+        webbrowser.open(attempt.url)
+        return attempt, listener.wait(attempt, seconds=seconds)
+
+
+def _ask_which(found: Sequence[Connectable]) -> list[str]:
+    """Ids of those chosen by number; all of them where there is one."""
+    if len(found) == 1:
+        return [found[0].external_id]
+    for number, item in enumerate(found, 1):
+        print(f"{number:3}  {clean(item.handle)} (id {clean(item.external_id)})", file=sys.stderr)
+    while True:
+        answer = str(typer.prompt("Which ones? Numbers, or all", err=True)).replace(",", " ").split()
+        if answer == ["all"]:
+            return [item.external_id for item in found]
+        if answer and all(word.isdecimal() and 1 <= int(word) <= len(found) for word in answer):
+            return [found[int(word) - 1].external_id for word in answer]
+
+
+def _connected_line(account: dict[str, Any]) -> str:
+    verb = "connected" if account["outcome"] == "new" else "reconnected"
+    line = f"{verb} {account['platform']} account {account['handle']} as account {account['id']}"
+    if account["status"] != "active":
+        line += f", which is {account['status']}: `socialcron accounts enable {account['id']}`"
+    if account["not_granted"]:
+        line += f"; not granted: {clean(' '.join(account['not_granted']))}"
+    return line
+
+
+@app.command(
+    "import",
+    epilog=example(
+        "socialcron accounts import tokens.jsonl --platform x --dry-run",
+        'socialcron accounts import --query "SELECT ..." # its columns: see above',
+    ),
+)
+def import_command(
+    source: Annotated[
+        str | None, typer.Argument(metavar="[FILE|-]", help="A JSONL file, or - for stdin.")
+    ] = None,
+    query: Annotated[
+        str | None,
+        typer.Option("--query", metavar="SELECT", help="Import what this query on the same database says."),
+    ] = None,
+    platform: Annotated[
+        str | None, typer.Option("--platform", metavar="NAME", help="Of rows that name none.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge every row and store nothing.")] = False,
+    json: JsonOption = False,
+    env_file: EnvFileOption = None,
+) -> None:
+    """Import accounts whose tokens you hold already: all of them, or none if one row is bad.
+
+    Keys of a JSONL line, or columns of the query: platform, handle, external_id, settings, credentials. The last two
+    are JSON objects (or texts of such), as `platforms show` names them. An account that is connected already, by
+    platform and external_id or by platform and handle, gets the new credentials; those that are the same as at the
+    last import change nothing, for ours may have been renewed since.
+    """
+    with command_context("accounts import", json=json, env_file=env_file) as ctx:
+        from socialcron.batches import importing_accounts
+        from socialcron.batches.importing import read_source
+
+        if platform is not None:
+            registry.check(platform)
+        if (source is None) == (query is None):
+            raise UsageError("give a file or a --query", hint="See `socialcron accounts import --help`.")
+        rows = (
+            importing_accounts.rows_of_text(read_source(source))
+            if source is not None
+            else importing_accounts.rows_of_query(ctx.database, query or "")
+        )
+        good = importing_accounts.import_accounts(
+            ctx.database, rows, settings=ctx.settings, platform=platform, dry_run=dry_run
+        )
+        verdicts = [row.verdict for row in rows]
+        counts = {
+            word: sum(row["status"] == word for row in verdicts) for word in ("new", "updated", "unchanged")
+        }
+        data = {"applied": good and not dry_run, **counts, "rows": verdicts}
+        if good:
+            said = ", ".join(f"{count} {word}" for word, count in counts.items())
+            ctx.emit(data, text=f"{said}: nothing was stored, this is a dry run" if dry_run else said)
+            return
+        what = "line" if query is None else "row"
+        error = BadInput(
+            f"{sum(bool(row.errors) for row in rows)} of {len(rows)} {what}s cannot be used; nothing was imported",
+            problems=[f"{what} {row.number}: {clean(error)}" for row in rows for error in row.errors],
+            hint="Correct them and import all of it again; `--dry-run` only looks.",
+        )
+        if not json:
+            raise error
+        told = {"code": error.code, "message": error.message, "hint": error.hint, "problems": error.problems}
+        print(document(ctx.command, data=data, error=told))
+        raise typer.Exit(error.exit_code)
+
+
+@app.command(
+    "refresh",
+    epilog=example("socialcron accounts refresh   # once a day, by cron", "socialcron accounts refresh 3 7"),
+)
+def refresh_command(
+    account_ids: Annotated[
+        list[int] | None,
+        typer.Argument(metavar="[ID]...", parser=parse_id, help="Only these, whenever they end."),
+    ] = None,
+    expiring: Annotated[
+        float | None,
+        typer.Option("--expiring", min=0, metavar="DAYS", help="Those that end within so many days."),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that can be renewed.")] = False,
+    strict: StrictOption = False,
+    json: JsonOption = False,
+    env_file: EnvFileOption = None,
+) -> None:
+    """Renew the tokens that end soon, those of accounts with nothing to post, too.
+
+    Without ID, --expiring or --all: those the platform wants renewed by now. Prints nothing when there are none. Exit 1
+    if an account named by its ID could not be renewed, and with --strict if any could not.
+    """
+    with command_context("accounts refresh", json=json, env_file=env_file) as ctx:
+        from socialcron.batches.refreshing import refresh_accounts
+
+        if bool(account_ids) + (expiring is not None) + everything > 1:
+            raise UsageError("give ids, --expiring or --all, and not two of them")
+        for account_id in account_ids or ():
+            account_row(ctx, account_id)
+        results, interrupted = refresh_accounts(
+            ctx.database,
+            ctx.settings,
+            account_ids=list(dict.fromkeys(account_ids)) if account_ids else None,
+            within_seconds=None if expiring is None else expiring * 86_400,
+            everything=everything,
+        )
+        zone = display_zone(ctx.settings)
+        counts = {word: sum(found.outcome == word for found in results) for word in REFRESHED}
+        lines = [_refreshed_line(found, zone) for found in results if account_ids or found.outcome != "fresh"]
+        if everything:  # not one line for each that never ends
+            lines = [
+                _refreshed_line(found, zone) for found in results if found.outcome not in ("fresh", "fixed")
+            ]
+        ctx.emit({**counts, "accounts": results}, text="\n".join(lines) or None)
+        if interrupted:
+            raise typer.Exit(ExitCode.INTERRUPTED)
+        failed = counts["failed"] + counts["lost"] + counts["left"] + (0 if everything else counts["fixed"])
+        if failed and (strict or account_ids):
+            raise typer.Exit(ExitCode.ITEM_FAILED)
+
+
+def _refreshed_line(found: Any, zone: tzinfo) -> str:
+    line = f"account {found.id} ({found.platform} {clean(found.handle)}): {REFRESHED[found.outcome]}"
+    if found.error:
+        line += f": {clean(found.error)}"
+    if found.outcome in ("refreshed", "fresh") and found.token_expires_at:
+        line += f", good until {moment(found.token_expires_at, zone)}"
+    if found.outcome in NEEDS_PERSON:
+        by = f" by {moment(found.reconnect_by, zone)}" if found.reconnect_by else ""
+        line += f"; a person must connect it again{by}"
+    return line
 
 
 @app.command("list", epilog=example("socialcron accounts list --platform x --status needs_reconnect"))
@@ -144,7 +506,11 @@ def list_command(
     json: JsonOption = False,
     env_file: EnvFileOption = None,
 ) -> None:
-    """List connected accounts, and how many posts wait on each."""
+    """List connected accounts, and how many posts wait on each.
+
+    "reconnect by" is when a person must connect the account again if nothing renews its tokens before; "-" is never, or
+    not known.
+    """
     with command_context("accounts list", json=json, env_file=env_file, replica=True) as ctx:
         from socialcron.store.lists import list_accounts
 
@@ -165,6 +531,7 @@ def list_command(
                             "=status",
                             "#waiting",
                             in_zone("token until", zone),
+                            "=reconnect by",
                             "last error",
                         ),
                         [
@@ -174,6 +541,7 @@ def list_command(
                                 row.status if row.autopost_enabled else f"{row.status}, autopost off",
                                 row.waiting,
                                 minute(row.token_expires_at, zone),
+                                minute(row.refresh_expires_at, zone),
                                 clean(row.last_error, width=60),
                             )
                             for row in rows
@@ -182,7 +550,7 @@ def list_command(
                 )
             )
             if rows
-            else "no accounts; connect one with `socialcron accounts add`",
+            else "no accounts; connect one with `socialcron accounts connect` or `accounts add`",
         )
 
 
@@ -201,6 +569,8 @@ def show_command(account_id: IdArgument, json: JsonOption = False, env_file: Env
             for name in row.__dataclass_fields__
             if (value := getattr(row, name)) is not None
         ]
+        if row.refresh_expires_at is not None:
+            pairs.append(("forecast", _forecast(row.refresh_expires_at, zone)))
         ctx.emit(
             {name: getattr(row, name) for name in row.__dataclass_fields__},
             text=lambda console: show(console, fields("", pairs)),
@@ -297,11 +667,14 @@ def check_command(account_id: IdArgument, json: JsonOption = False, env_file: En
             raise typer.Exit(ExitCode.ITEM_FAILED) from exc
         if row.external_id is None:
             accounts.store_external_id(ctx.database, account_id, found.external_id)
-        notes = []
+        row, notes = account_row(ctx, account_id), []
         if row.external_id not in (None, found.external_id):
             notes.append(f"stored external id {row.external_id!r} is not what the platform says")
         if row.status != "active":
             notes.append(f"the account is {row.status}")
+        zone = display_zone(ctx.settings)
+        if row.refresh_expires_at is not None:
+            notes.append(_forecast(row.refresh_expires_at, zone))
         ctx.emit(
             {
                 "id": account_id,
@@ -309,12 +682,17 @@ def check_command(account_id: IdArgument, json: JsonOption = False, env_file: En
                 "external_id": found.external_id,
                 "handle": found.handle,
                 "scopes": found.scopes,
+                "app": row.settings.get("app"),
+                "token_expires_at": row.token_expires_at,
+                "refresh_expires_at": row.refresh_expires_at,
                 "notes": notes,
             },
             text="\n".join(
                 [
                     f"account {account_id} works: {row.platform} knows it as {clean(found.handle)} "
                     f"(id {clean(found.external_id)})",
+                    *([f"Scopes: {' '.join(map(clean, found.scopes))}"] if found.scopes else []),
+                    *([f"Token until {moment(ends, zone)}"] if (ends := row.token_expires_at) else []),
                     *(f"Note: {clean(note)}" for note in notes),
                 ]
             ),
@@ -344,20 +722,9 @@ def check_words(what: str, given: list[str] | None, known: tuple[str, ...]) -> N
             raise UsageError(f"there is no {what} {word!r}", hint=f"Known: {', '.join(known)}.")
 
 
-def _name(what: str, value: str | None) -> str | None:
-    """A handle or id, trimmed. Raises BadInput if it is empty or cannot be stored."""
-    from socialcron.batches.validation import text_problem
-
-    if value is None:
-        return None
-    problem = text_problem(value)
-    if not value.strip():
-        problem = "is empty"
-    elif not problem and not value.strip().isprintable():
-        problem = "holds control characters"
-    if problem:
-        raise BadInput(f"the {what} {problem}")
-    return value.strip()
+def _forecast(reconnect_by: datetime, zone: tzinfo) -> str:
+    """What a person has to know about the end of an account's tokens."""
+    return f"a person must connect it again by {moment(reconnect_by, zone)}, unless its tokens are renewed before"
 
 
 def _encrypted(ctx: CommandContext, credentials: dict[str, Any]) -> str | None:

@@ -108,6 +108,7 @@ class Authorization:
     authorize_url: where the browser goes; a path when it is on the account's own server.
     pkce: how the code challenge is made: "S256" (RFC 7636), "S256-hex" (TikTok), None where it is not offered.
     parameters: further ones of the authorize URL. client_parameter: what the client id is called there.
+    registers_app: servers of the platform give client id and secret to whoever asks (`Registering`).
     """
 
     authorize_url: str
@@ -116,6 +117,7 @@ class Authorization:
     pkce: Literal["S256", "S256-hex"] | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
     client_parameter: str = "client_id"
+    registers_app: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -234,6 +236,17 @@ class Authorizing(Adapter, Protocol):
 
         settings: of the account to be, `base_url` among them. An empty list: the person granted access to nothing
         that could post. Raises AuthExpired (a refused code), Unavailable, PlatformFailure.
+        """
+        ...
+
+
+class Registering(Authorizing, Protocol):
+    """An adapter whose authorization says `registers_app`."""
+
+    def register_app(self, redirect_uri: str, settings: Mapping[str, Any], http: Http) -> App:
+        """A new app of ours on the account's server (settings: `base_url`), for consents that lead to that address.
+
+        Raises Unavailable, PlatformFailure.
         """
         ...
 

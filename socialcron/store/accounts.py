@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any, Literal
 
+import psycopg
+from psycopg import errors
+from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from socialcron.errors import BadInput, Conflict
-from socialcron.store.engine import Database
+from socialcron.store.engine import Database, translated
 from socialcron.store.tokens import AccountRow, read_accounts
 
 
@@ -20,50 +25,160 @@ class PostCounts:
     under_way: int  # processing or unconfirmed
 
 
-def add_account(
-    db: Database,
-    *,
-    platform: str,
-    handle: str,
-    external_id: str | None,
-    settings: Mapping[str, str],
-    credentials: str | None,
-    token_expires_at: datetime | None,
-    needs_session: bool,
-) -> int:
-    """Its id. `credentials` is encrypted. BadInput: it is connected already."""
-    params = {
-        "platform": platform,
-        "handle": handle,
-        "external_id": external_id,
-        "settings": Jsonb(settings),
-        "base_url": settings.get("base_url"),
-        "credentials": credentials,
-        "token_expires_at": token_expires_at,
-        "needs_session": needs_session,
-    }
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class NewAccount:
+    """An account as a person brings it. `credentials` is encrypted.
+
+    refresh_expires_at: when nothing but a person can make new tokens; None: never, or not known. needs_session: there
+    is no access token yet. import_digest: of the credentials, if they were imported.
+    """
+
+    platform: str
+    handle: str
+    external_id: str | None
+    settings: Mapping[str, str]
+    credentials: str | None
+    token_expires_at: datetime | None = None
+    refresh_expires_at: datetime | None = None
+    needs_session: bool = False
+    import_digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connected:
+    """What became of one of them. id and status are None where it would be new and nothing was stored."""
+
+    id: int | None
+    status: str | None
+    outcome: Literal["new", "updated", "unchanged"]
+
+
+def add_account(db: Database, account: NewAccount) -> int:
+    """Its id. BadInput: it is connected already."""
     with db.transaction():
         db.run("lock_adding_accounts")
-        if twin := db.value("find_twin_account", params):
+        if twin := db.value("find_twin_account", _params(account)):
             raise BadInput(
-                f"{platform} account {handle!r} is connected already, as account {twin}",
+                f"{account.platform} account {account.handle!r} is connected already, as account {twin}",
                 hint=f"New credentials for it: `socialcron accounts reconnect {twin} --credentials FILE`.",
             )
-        return int(db.value("add_account", params))
+        return int(db.value("add_account", _params(account)))
+
+
+def connect_accounts(
+    db: Database,
+    accounts: Sequence[NewAccount],
+    *,
+    dry_run: bool = False,
+    unchanged: Callable[[int, str], bool] = lambda index, digest: False,
+) -> list[Connected | str]:
+    """Add those that are new and give those that are connected already their new credentials: all of them, or none.
+
+    A text in the place of an account says why it cannot be. unchanged(index, import_digest of the stored one): its
+    credentials are no news.
+    """
+
+    def connect() -> list[Connected | str]:
+        with db.transaction():
+            db.run("lock_adding_accounts")
+            plan = _plan(db, accounts, unchanged)
+            if dry_run or any(isinstance(item, str) for item in plan):
+                return plan
+            pairs = zip(accounts, plan, strict=True)
+            work = [(n, a, item) for n, (a, item) in enumerate(pairs) if isinstance(item, Connected)]
+            # By id, new ones last: whoever locks several accounts does so in this order.
+            for number, account, item in sorted(work, key=lambda entry: entry[2].id or sys.maxsize):
+                if item.outcome != "unchanged":
+                    query = "add_account" if item.id is None else "reconnect_account"
+                    row = db.row(query, {**_params(account), "account_id": item.id}, into=dict)
+                    plan[number] = replace(item, **(row or {}))
+            return plan
+
+    try:
+        return db.retrying(connect)
+    except Conflict as exc:
+        raise BadInput(
+            "one of these accounts was connected by somebody else at the same moment", hint="Run it again."
+        ) from exc
+
+
+def _plan(
+    db: Database, accounts: Sequence[NewAccount], unchanged: Callable[[int, str], bool]
+) -> list[Connected | str]:
+    params = {
+        "platforms": [account.platform for account in accounts],
+        "handles": [account.handle for account in accounts],
+        "external_ids": [account.external_id for account in accounts],
+        "base_urls": [account.settings.get("base_url") for account in accounts],
+    }
+    matches: dict[int, list[dict[str, Any]]] = {}
+    for row in db.rows("find_connected_accounts", params, into=dict):
+        matches.setdefault(row["number"], []).append(row)
+    plan: list[Connected | str] = []
+    seen: dict[Any, int] = {}
+    for number, account in enumerate(accounts, 1):
+        found = matches.get(number, [])
+        by_id = [row for row in found if row["same_id"]]
+        candidates = by_id or found
+        server = account.platform, account.settings.get("base_url")
+        identity = (
+            candidates[0]["id"] if candidates else (*server, account.external_id or account.handle.lower())
+        )
+        if len(candidates) > 1:
+            ids = ", ".join(str(row["id"]) for row in candidates)
+            plan.append(f"handle {account.handle!r} could be any of the accounts {ids}: give its external_id")
+        elif by_id and not by_id[0]["same_server"]:
+            plan.append(
+                f"external_id {account.external_id!r} is that of account {by_id[0]['id']}, whose base_url is another"
+            )
+        elif (first := seen.setdefault(identity, number)) != number:
+            plan.append(f"is the same account as number {first}")
+        elif candidates:
+            digest = candidates[0]["import_digest"]
+            same = digest is not None and unchanged(number - 1, digest)
+            plan.append(
+                Connected(
+                    id=candidates[0]["id"],
+                    status=candidates[0]["status"],
+                    outcome="unchanged" if same else "updated",
+                )
+            )
+        else:
+            plan.append(Connected(id=None, status=None, outcome="new"))
+    return plan
+
+
+def _params(account: NewAccount) -> dict[str, Any]:
+    return {
+        **{name: getattr(account, name) for name in NewAccount.__dataclass_fields__},
+        "settings": Jsonb(account.settings),
+        "base_url": account.settings.get("base_url"),
+    }
 
 
 def reconnect_account(
-    db: Database, account_id: int, *, credentials: str, token_expires_at: datetime | None, needs_session: bool
+    db: Database,
+    account_id: int,
+    *,
+    credentials: str,
+    token_expires_at: datetime | None,
+    refresh_expires_at: datetime | None,
+    needs_session: bool,
 ) -> str | None:
     """The account's status; None: there is no such account."""
-    params = {
-        "account_id": account_id,
-        "credentials": credentials,
-        "token_expires_at": token_expires_at,
-        "needs_session": needs_session,
-    }
-    status: str | None = db.value("reconnect_account", params)
-    return status
+    row = db.row(
+        "reconnect_account",
+        {
+            "account_id": account_id,
+            "credentials": credentials,
+            "token_expires_at": token_expires_at,
+            "refresh_expires_at": refresh_expires_at,
+            "needs_session": needs_session,
+            **dict.fromkeys(("handle", "external_id", "settings", "import_digest")),
+        },
+        into=dict,
+    )
+    return None if row is None else row["status"]
 
 
 def enable_account(db: Database, account_id: int) -> str | None:
@@ -140,6 +255,34 @@ def find_accounts(db: Database, names: Sequence[str]) -> dict[str, AccountRow | 
         return rows.get(ids[0], f"there is no account {name}") if ids else f"there is no account {name!r}"
 
     return {name: look_up(name) for name in names}
+
+
+def read_foreign_rows(db: Database, query: str) -> list[dict[str, Any]]:
+    """What a person's own query says, in a transaction that cannot write and ends after 30 s.
+
+    BadInput: it is no such query. Its message quotes no value, for the query is about secrets.
+    """
+    # As a subquery of a statement with a parameter it is one SELECT, whatever is in it.
+    body = query.strip().rstrip(";").replace("%", "%%")
+    wrapped = f"SELECT * FROM (\n{body}\n) AS wanted WHERE %s"
+    hint = "It is one SELECT on this database; names outside the schema search path need their schema."
+    try:
+        with db.transaction():
+            db.connection.execute(b"SET TRANSACTION READ ONLY")
+            with db.connection.cursor(row_factory=dict_row) as cursor:
+                return cursor.execute(wrapped.encode(), (True,)).fetchall()
+    except errors.QueryCanceled:
+        raise BadInput("the query took longer than 30 seconds", hint="Nothing was imported.") from None
+    except errors.ReadOnlySqlTransaction:
+        raise BadInput("the query writes, and only reading is allowed", hint=hint) from None
+    except psycopg.Error as exc:
+        if db.is_broken:
+            with translated():
+                raise
+        says = (
+            exc.diag.message_primary if (exc.sqlstate or "").startswith("42") else f"SQLSTATE {exc.sqlstate}"
+        )
+        raise BadInput(f"the query cannot be run: {says}", hint=hint) from None
 
 
 def _storable(name: str) -> bool:

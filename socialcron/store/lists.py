@@ -32,6 +32,7 @@ class AccountView:
     autopost_enabled: bool
     blocked_until: datetime | None
     token_expires_at: datetime | None
+    refresh_expires_at: datetime | None
     has_credentials: bool
     last_error: str | None
     settings: Any

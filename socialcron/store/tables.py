@@ -52,6 +52,7 @@ accounts = Table(
     _required("created_at", _MOMENT),
     _required("updated_at", _MOMENT),
     Column("refresh_expires_at", _MOMENT),
+    Column("import_digest", Text()),
 )
 
 contents = Table(

