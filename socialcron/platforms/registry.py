@@ -10,6 +10,7 @@ from socialcron.platforms.base import Adapter, Declaration
 
 _ADAPTERS = {
     "bluesky": "socialcron.platforms.bluesky:Bluesky",
+    "discord": "socialcron.platforms.discord:Discord",
     "facebook": "socialcron.platforms.facebook:Facebook",
     "google_business": "socialcron.platforms.google_business:GoogleBusiness",
     "instagram": "socialcron.platforms.instagram:Instagram",
