@@ -24,6 +24,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from socialcron.sandbox.bluesky import Bluesky
+from socialcron.sandbox.facebook import Facebook
 from socialcron.sandbox.faults import (
     HUGE_BYTES,
     KINDS,
@@ -34,7 +35,9 @@ from socialcron.sandbox.faults import (
     parse_faults,
 )
 from socialcron.sandbox.frame import Clock, Platform, Route
+from socialcron.sandbox.instagram import Instagram
 from socialcron.sandbox.mastodon import Mastodon, MastodonNoKey
+from socialcron.sandbox.threads import Threads
 from socialcron.sandbox.wire import Connection, Reply, Request, Unreadable
 from socialcron.sandbox.x import X
 
@@ -42,6 +45,9 @@ PLATFORMS: dict[str, type[Platform]] = {
     "mastodon": Mastodon,
     "mastodon-nokey": MastodonNoKey,
     "bluesky": Bluesky,
+    "facebook": Facebook,
+    "instagram": Instagram,
+    "threads": Threads,
     "x": X,
 }
 IDLE_SECONDS = 75.0  # a connection without a request for so long is closed
