@@ -29,7 +29,7 @@ def jpeg(width: int = 2, height: int = 2, *, orientation: int = 1, noise: bool =
 
 
 def gif(width: int = 2, height: int = 2, *, frames: int = 2) -> bytes:
-    images = [Image.new("P", (width, height), number) for number in range(frames)]
+    images = [Image.new("RGB", (width, height), (90 * number, 0, 0)) for number in range(frames)]
     return saved(images[0], "GIF", save_all=True, append_images=images[1:])
 
 

@@ -48,12 +48,10 @@ def find_problems(
         known = []
         for number, item in enumerate(step.media, start=1):
             try:
-                fetches = folder is not None and media.is_remote(item.source)
-                known.append(
-                    media.bring(item, settings=host, folder=folder)
-                    if folder is not None and fetches
-                    else media.look_at(item, host)
-                )
+                if folder is not None and media.is_remote(item.source):
+                    known.append(media.bring(item, settings=host, folder=folder))
+                else:
+                    known.append(media.look_at(item, host))
             except PlatformError as exc:
                 known.append(item)
                 said = f"{exc.message}. {exc.hint}" if exc.hint else exc.message

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
+from socialcron.batches.connecting import known_settings
 from socialcron.commands.common import EnvFileOption, JsonOption, command_context, example, group_app
 from socialcron.commands.display import fields, show, table
 from socialcron.platforms import registry
-from socialcron.platforms.base import Declaration
+from socialcron.platforms.base import Declaration, MediaRule
 
 app = group_app("Show what each platform can do and its limits.", "socialcron platforms show mastodon")
 
@@ -59,10 +62,21 @@ def show_command(
             ("a lost answer is settled", MEANS[found.reconcile]),
             ("honest limits", found.honest_limits),
         ]
-        sources = list(dict.fromkeys(limit.source for limit in found.limits))
+        sources = list(dict.fromkeys([*(x.source for x in found.limits), *(x.source for x in found.media)]))
         limits = [
             (x.name, f"{x.value:,.10g}", x.unit, f"[{sources.index(x.source) + 1}]", x.date)
             for x in found.limits
+        ]
+        media = [
+            (
+                rule.kind,
+                rule.use,
+                ", ".join(sorted(kind.partition("/")[2] for kind in rule.mime_types)),
+                ", ".join([*_bounds(rule), *(["fetched by URL"] if rule.by_url else [])]),
+                f"[{sources.index(rule.source) + 1}]",
+                rule.date,
+            )
+            for rule in found.media
         ]
         forms = [
             (form.name, ", ".join(form.required), ", ".join(form.optional)) for form in found.credentials
@@ -73,29 +87,42 @@ def show_command(
                 console,
                 fields(found.title, about),
                 *(
-                    [
-                        table("\nLimits", ("=what", "#most", "of", "source", "=read on"), limits),
-                        *(f"[{number}] {source}" for number, source in enumerate(sources, start=1)),
-                    ]
-                    if limits
-                    else []
+                    table(f"\n{title}", (*columns, "source", "=read on"), rows)
+                    for title, columns, rows in (
+                        ("Limits", ("=what", "#most", "of"), limits),
+                        ("Media", ("=kind", "of", "types", "limits"), media),
+                    )
+                    if rows
                 ),
+                *(f"[{number}] {source}" for number, source in enumerate(sources, start=1)),
                 table("\nCredentials: one JSON object with", ("form", "required", "optional"), forms)
                 if forms
                 else "\nNeeds no credentials.",
                 *(
-                    [
-                        table(
-                            "\nSettings: --set NAME=VALUE",
-                            ("=name", "what it is"),
-                            list(found.settings.items()),
-                        )
-                    ]
-                    if found.settings
-                    else []
+                    table(f"\n{title}", ("=name", "what it is"), list(named.items()))
+                    for title, named in (
+                        ("Settings of an account: --set NAME=VALUE", known_settings(found)),
+                        (f"Options of a post: --for {name}.NAME=VALUE", found.options),
+                    )
+                    if named
                 ),
             ),
         )
+
+
+def _bounds(rule: MediaRule) -> Iterator[str]:
+    """The limits of a rule in words, as in `width 32 to 1280`."""
+    for what in ("bytes", "width", "height", "ratio", "seconds", "frame_rate"):
+        least, most = getattr(rule, f"min_{what}"), getattr(rule, f"max_{what}")
+        said = [
+            f"{word} {_plain(bound)}" for word, bound in (("from", least), ("to", most)) if bound is not None
+        ]
+        if said:
+            yield " ".join([what.replace("_", " "), *said])
+
+
+def _plain(number: float) -> str:
+    return f"{number:,.0f}" if number == int(number) else f"{number:.2f}"
 
 
 def described(declaration: Declaration) -> dict[str, Any]:
@@ -108,7 +135,9 @@ def described(declaration: Declaration) -> dict[str, Any]:
         "features": sorted(declaration.features),
         "limits": declaration.limits,
         "credentials": declaration.credentials,
-        "settings": dict(declaration.settings),
+        "media": [{**asdict(rule), "mime_types": sorted(rule.mime_types)} for rule in declaration.media],
+        "settings": known_settings(declaration),
+        "options": dict(declaration.options),
         "reconcile": declaration.reconcile,
         "key_ttl_seconds": declaration.key_ttl_seconds,
         "settle_seconds": declaration.settle_seconds,

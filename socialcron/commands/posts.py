@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -634,11 +636,14 @@ def validate_command(
         str | None,
         typer.Option("--upcoming", metavar="SPAN", help="Waiting posts due within this: 90m, 48h, 7d."),
     ] = None,
+    fetch: Annotated[
+        bool, typer.Option("--fetch", help="Also fetch media given by URL, and look at what is there.")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if there are problems.")] = False,
     json: JsonOption = False,
     env_file: EnvFileOption = None,
 ) -> None:
-    """Check posts against their platforms' limits, before their time comes. [default: --upcoming 48h]"""
+    """Check posts and their media against the platforms' limits, before their time comes. [default: --upcoming 48h]"""
     with command_context("posts validate", json=json, env_file=env_file, replica=True) as ctx:
         from socialcron.batches.validation import find_problems
         from socialcron.store.steering import find_missing_posts, posts_to_validate
@@ -651,27 +656,29 @@ def validate_command(
         rows = posts_to_validate(
             ctx.database, post_ids=post_ids or None, upcoming_seconds=span.total_seconds()
         )
-        problems = [
-            {
-                "id": row.id,
-                "account_id": row.account_id,
-                "platform": row.platform,
-                "handle": row.handle,
-                "field": problem.field,
-                "message": problem.message,
-            }
-            for row in rows
-            for problem in find_problems(
-                row.content(),
-                platform=row.platform,
-                settings=row.settings,
-                host=ctx.settings,
-            )
-        ]
+        problems = []
+        with progress_bar(len(rows), "posts", wanted=fetch and not json) as advance:
+            for row in rows:
+                with TemporaryDirectory(prefix="socialcron-") as folder:
+                    found = find_problems(
+                        row.content(),
+                        platform=row.platform,
+                        settings=row.settings,
+                        host=ctx.settings,
+                        folder=Path(folder) if fetch else None,
+                    )
+                about = {
+                    "id": row.id,
+                    "account_id": row.account_id,
+                    "platform": row.platform,
+                    "handle": row.handle,
+                }
+                problems += [{**about, "field": x.field, "message": x.message} for x in found]
+                advance(1)
         lines = [
-            f"post {found['id']} on {found['platform']} {clean(found['handle'])}: "
-            f"{clean(found['field'])}: {clean(found['message'])}"
-            for found in problems
+            f"post {one['id']} on {one['platform']} {clean(one['handle'])}: "
+            f"{clean(one['field'])}: {clean(one['message'])}"
+            for one in problems
         ]
         summary = f"{len(rows)} posts checked, {len(problems)} problems"
         ctx.emit({"checked": len(rows), "problems": problems}, text="\n".join([*lines, summary]))

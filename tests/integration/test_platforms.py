@@ -17,9 +17,16 @@ def test_platforms_show__prints_the_declaration_with_its_sources(bare_cli: Cli, 
     assert data["features"] == sorted(declaration.features)
     assert [limit["name"] for limit in data["limits"]] == [limit.name for limit in declaration.limits]
     assert all(limit["source"].startswith("https://") and limit["date"] for limit in data["limits"])
+    assert all(rule["source"].startswith("https://") and rule["date"] for rule in data["media"])
+    assert data["options"] == declaration.options
     assert [form["name"] for form in data["credentials"]] == [form.name for form in declaration.credentials]
     assert (shown.exit_code, shown.stderr) == (0, "")
     assert declaration.title in shown.stdout
+
+
+def test_platforms_show__offers_to_resize_images_where_they_go_out_as_bytes(bare_cli: Cli) -> None:
+    assert "resize_images" in bare_cli("platforms", "show", "x", "--json").data["settings"]
+    assert "resize_images" not in bare_cli("platforms", "show", "stub", "--json").data["settings"]
 
 
 def test_platforms_list__names_them_all_without_any_database(bare_cli: Cli) -> None:
