@@ -36,9 +36,7 @@ from socialcron.sandbox.faults import (
 )
 from socialcron.sandbox.frame import Clock, Platform, Route
 from socialcron.sandbox.instagram import Instagram
-from socialcron.sandbox.instagram import Instagram
 from socialcron.sandbox.mastodon import Mastodon, MastodonNoKey
-from socialcron.sandbox.threads import Threads
 from socialcron.sandbox.threads import Threads
 from socialcron.sandbox.wire import Connection, Reply, Request, Unreadable
 from socialcron.sandbox.x import X
@@ -48,8 +46,6 @@ PLATFORMS: dict[str, type[Platform]] = {
     "mastodon-nokey": MastodonNoKey,
     "bluesky": Bluesky,
     "facebook": Facebook,
-    "instagram": Instagram,
-    "threads": Threads,
     "instagram": Instagram,
     "threads": Threads,
     "x": X,
