@@ -36,7 +36,9 @@ from socialcron.sandbox.faults import (
 )
 from socialcron.sandbox.frame import Clock, Platform, Route
 from socialcron.sandbox.instagram import Instagram
+from socialcron.sandbox.linkedin import LinkedIn
 from socialcron.sandbox.mastodon import Mastodon, MastodonNoKey
+from socialcron.sandbox.pinterest import Pinterest
 from socialcron.sandbox.threads import Threads
 from socialcron.sandbox.wire import Connection, Reply, Request, Unreadable
 from socialcron.sandbox.x import X
@@ -48,6 +50,8 @@ PLATFORMS: dict[str, type[Platform]] = {
     "facebook": Facebook,
     "instagram": Instagram,
     "threads": Threads,
+    "linkedin": LinkedIn,
+    "pinterest": Pinterest,
     "x": X,
 }
 IDLE_SECONDS = 75.0  # a connection without a request for so long is closed
