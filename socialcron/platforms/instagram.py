@@ -138,6 +138,7 @@ class Instagram:
             MediaRule(
                 kind="image",
                 mime_types=frozenset({"image/jpeg"}),
+                by_url=True,
                 source=_MEDIA,
                 date=_READ_ON,
                 use="image",
@@ -149,6 +150,7 @@ class Instagram:
             MediaRule(
                 kind="image",
                 mime_types=frozenset({"image/jpeg"}),
+                by_url=True,
                 source=_MEDIA,
                 date=_READ_ON,
                 use="carousel",
@@ -157,6 +159,7 @@ class Instagram:
             MediaRule(
                 kind="video",
                 mime_types=_VIDEO_TYPES,
+                by_url=True,
                 source=_MEDIA,
                 date=_READ_ON,
                 use="carousel",
@@ -168,6 +171,7 @@ class Instagram:
             MediaRule(
                 kind="video",
                 mime_types=_VIDEO_TYPES,
+                by_url=True,
                 source=_MEDIA,
                 date=_READ_ON,
                 use="reel",
@@ -181,6 +185,7 @@ class Instagram:
             MediaRule(
                 kind="image",
                 mime_types=frozenset({"image/jpeg"}),
+                by_url=True,
                 source=_MEDIA,
                 date=_READ_ON,
                 use="story",
@@ -189,6 +194,7 @@ class Instagram:
             MediaRule(
                 kind="video",
                 mime_types=_VIDEO_TYPES,
+                by_url=True,
                 source=_MEDIA,
                 date=_READ_ON,
                 use="story",

@@ -129,6 +129,7 @@ class Threads:
             MediaRule(
                 kind="image",
                 mime_types=frozenset({"image/jpeg", "image/png"}),
+                by_url=True,
                 source=_OVERVIEW,
                 date=_READ_ON,
                 max_bytes=8 * _MB,
@@ -138,6 +139,7 @@ class Threads:
             MediaRule(
                 kind="video",
                 mime_types=frozenset({"video/mp4", "video/quicktime"}),
+                by_url=True,
                 source=_OVERVIEW,
                 date=_READ_ON,
                 max_bytes=1000 * _MB,
