@@ -40,6 +40,7 @@ from socialcron.sandbox.linkedin import LinkedIn
 from socialcron.sandbox.mastodon import Mastodon, MastodonNoKey
 from socialcron.sandbox.pinterest import Pinterest
 from socialcron.sandbox.threads import Threads
+from socialcron.sandbox.tiktok import TikTok
 from socialcron.sandbox.wire import Connection, Reply, Request, Unreadable
 from socialcron.sandbox.x import X
 
@@ -52,6 +53,7 @@ PLATFORMS: dict[str, type[Platform]] = {
     "threads": Threads,
     "linkedin": LinkedIn,
     "pinterest": Pinterest,
+    "tiktok": TikTok,
     "x": X,
 }
 IDLE_SECONDS = 75.0  # a connection without a request for so long is closed
