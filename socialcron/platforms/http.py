@@ -228,6 +228,9 @@ class Http:
                 return _read(response)
             finally:
                 response.close()
+                # httpx lets a response and its stream hold each other, and with them the request's body, until the
+                # garbage collector comes by: 40 MB after as many chunks of an upload.
+                del response.stream
         finally:
             _exchange.deadline = float("inf")
 
