@@ -200,10 +200,10 @@ def _form_of(keys: set[str], forms: tuple[Credentials, ...]) -> Credentials:
 def credentials_help(declaration: Declaration) -> str:
     """Which forms of credentials the platform takes, in one sentence."""
     forms = [
-        f"{form.name}: " + ", ".join([*form.required, *(f"[{key}]" for key in form.optional)])
+        f"{form.name} ({', '.join([*form.required, *(f'[{key}]' for key in form.optional)])})"
         for form in declaration.credentials
     ]
-    return f"{declaration.title} takes one JSON object. " + "; or ".join(forms) + "."
+    return f"{declaration.title} takes one JSON object: {' or '.join(forms)}."
 
 
 def _quoted(names: Sequence[str]) -> str:

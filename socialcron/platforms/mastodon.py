@@ -18,7 +18,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from html.parser import HTMLParser
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from socialcron.errors import (
@@ -33,6 +33,7 @@ from socialcron.errors import (
 from socialcron.model import (
     Account,
     Confirmed,
+    Connectable,
     Identity,
     LimitSeen,
     Look,
@@ -48,7 +49,9 @@ from socialcron.model import (
 from socialcron.platforms.base import (
     OAUTH2,
     App,
+    Authorization,
     Declaration,
+    Grant,
     Limit,
     MediaRule,
     default_error,
@@ -63,6 +66,9 @@ from socialcron.platforms.http import Answer, Http, Session
 from socialcron.platforms.rules import media_problems
 from socialcron.platforms.text import field, graphemes, links, with_link
 
+if TYPE_CHECKING:
+    import httpx
+
 _T = TypeVar("_T")
 
 _INSTANCE = "https://docs.joinmastodon.org/entities/Instance/"
@@ -75,6 +81,7 @@ _MAX_PAGES = 50
 _POLL_MEDIA_SECONDS = 2.0
 _VISIBILITIES = ("public", "unlisted", "private", "direct")
 _NO_SUCH = (404, 405)
+_SCOPES = ("read:accounts", "read:statuses", "write:statuses", "write:media")
 
 
 def _rule(kind: Literal["image", "video", "audio"], max_bytes: int, subtypes: str) -> MediaRule:
@@ -106,6 +113,10 @@ class Mastodon:
             _rule("audio", 103_809_024, "mpeg mp4 aac ogg webm flac wav 3gpp"),
         ),
         credentials=(OAUTH2,),
+        # https://docs.joinmastodon.org/methods/oauth/#authorize ; PKCE since 4.3, and older servers ignore it
+        authorization=Authorization(
+            authorize_url="/oauth/authorize", scopes=_SCOPES, pkce="S256", registers_app=True
+        ),
         settings={
             "base_url": "the account's own server, as in https://mastodon.social",
             "visibility": "public, unlisted, private or direct; unset: the account's own default",
@@ -146,10 +157,10 @@ class Mastodon:
         if not token:
             raise AuthExpired(f"{where}: there is no access token")
         return Session(
-            base_url=_base_url(account),
+            base_url=_base_url(account.settings, where),
             where=where,
             http=http,
-            authorize=lambda request: request.headers.update({"authorization": f"Bearer {token}"}),
+            authorize=_bearer(token),
             explain=partial(_explain, where=where),
             limits=_limits_seen,
             account_id=account.external_id,
@@ -238,26 +249,12 @@ class Mastodon:
         Source: https://docs.joinmastodon.org/methods/oauth/#token and RFC 6749 section 6.
         """
         where = str(account)
-        session = Session(
-            base_url=_base_url(account),
-            where=where,
-            http=http,
-            authorize=lambda request: None,
-            explain=lambda answer: token_error(_explain(answer, where)),
-            limits=nothing_seen,
-        )
         form = {"grant_type": "refresh_token", "refresh_token": credentials.get("refresh_token")}
         secrets = {"client_id": app.client_id, "client_secret": app.client_secret}
         form |= {name: value for name, value in secrets.items() if value}
+        session = _token_session(where, account.settings, http)
         answer = session.upload("POST", "/oauth/token", seconds=25.0, data=form)
-        renewed = dict(credentials) | {"access_token": require_str(answer.json, "access_token", where)}
-        renewed["refresh_token"] = optional_str(answer.json, "refresh_token") or credentials["refresh_token"]
-        renewed.pop("expires_at", None)
-        seconds = answer.json.get("expires_in")
-        lives = isinstance(seconds, int | float) and seconds > 0
-        return Tokens(
-            credentials=renewed, expires_at=datetime.now(UTC) + timedelta(seconds=seconds) if lives else None
-        )
+        return _tokens(answer, credentials, where)
 
     def identify(self, session: Session) -> Identity:
         """Source: https://docs.joinmastodon.org/methods/accounts/#verify_credentials"""
@@ -265,6 +262,59 @@ class Mastodon:
         return Identity(
             external_id=require_str(body, "id", session.where), handle=optional_str(body, "acct") or ""
         )
+
+    def register_app(self, redirect_uri: str, settings: Mapping[str, Any], http: Http) -> App:
+        """A new app for each consent: it is bound to the redirect address, and costs nothing.
+
+        `redirect_uris` is a text, for servers before 4.3 take no list.
+        Source: https://docs.joinmastodon.org/methods/apps/#create
+        """
+        where = f"mastodon server {settings.get('base_url')}"
+        session = _token_session(where, settings, http)
+        fields = {
+            "client_name": "socialcron",
+            "redirect_uris": redirect_uri,
+            "scopes": " ".join(_SCOPES),
+            "website": "https://pypi.org/project/socialcron/",
+        }
+        body = session.upload("POST", "/api/v1/apps", seconds=25.0, json=fields).json
+        return App(
+            client_id=require_str(body, "client_id", where),
+            client_secret=require_str(body, "client_secret", where),
+        )
+
+    def connect_accounts(
+        self, grant: Grant, app: App, settings: Mapping[str, Any], http: Http
+    ) -> list[Connectable]:
+        """The one account that consented. The app goes into its credentials: nobody else knows it.
+
+        Source: https://docs.joinmastodon.org/methods/oauth/#token
+        """
+        from oauthlib.oauth2 import WebApplicationClient
+
+        where = f"mastodon server {settings.get('base_url')}"
+        session = _token_session(where, settings, http)
+        form = WebApplicationClient(app.client_id).prepare_request_body(
+            code=grant.code,
+            redirect_uri=grant.redirect_uri,
+            code_verifier=grant.code_verifier,
+            client_secret=app.client_secret,
+        )
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        answer = session.upload("POST", "/oauth/token", seconds=25.0, content=form, headers=headers)
+        own_app = {"client_id": app.client_id, "client_secret": app.client_secret}
+        tokens = _tokens(answer, {name: value for name, value in own_app.items() if value}, where)
+        session.authorize = _bearer(str(tokens.credentials["access_token"]))
+        who = self.identify(session)
+        host = urlsplit(session.base_url).hostname
+        return [
+            Connectable(
+                external_id=who.external_id,
+                handle=f"@{who.handle}@{host}",
+                tokens=tokens,
+                scopes=tuple((optional_str(answer.json, "scope") or "").split()),
+            )
+        ]
 
 
 def _once(session: Session, what: str, ask: Callable[[Session], _T]) -> _T:
@@ -423,15 +473,44 @@ def _short_mentions(text: str) -> str:
 # --- requests and answers ------------------------------------------------------------------------------
 
 
-def _base_url(account: Account) -> str:
-    url = str(account.settings.get("base_url") or "")
+def _base_url(settings: Mapping[str, Any], where: str) -> str:
+    url = str(settings.get("base_url") or "")
     if not url.startswith(("https://", "http://")):
         raise PlatformFailure(
-            f"{account}: base_url must be the server's https address, not {url!r}",
+            f"{where}: base_url must be the server's https address, not {url!r}",
             hint="Add the account again with --set base_url=https://your.server.",
             retryable=False,
         )
     return url
+
+
+def _bearer(token: str) -> Callable[[httpx.Request], None]:
+    return lambda request: request.headers.update({"authorization": f"Bearer {token}"})
+
+
+def _token_session(where: str, settings: Mapping[str, Any], http: Http) -> Session:
+    """For requests about tokens and apps, which carry none themselves."""
+    return Session(
+        base_url=_base_url(settings, where),
+        where=where,
+        http=http,
+        authorize=lambda request: None,
+        explain=lambda answer: token_error(_explain(answer, where)),
+        limits=nothing_seen,
+    )
+
+
+def _tokens(answer: Answer, credentials: Mapping[str, Any], where: str) -> Tokens:
+    """`credentials` with the tokens of the answer; Mastodon's own never end."""
+    renewed = dict(credentials) | {"access_token": require_str(answer.json, "access_token", where)}
+    if refresh_token := optional_str(answer.json, "refresh_token"):
+        renewed["refresh_token"] = refresh_token
+    renewed.pop("expires_at", None)
+    seconds = answer.json.get("expires_in")
+    lives = isinstance(seconds, int | float) and 0 < seconds < 10**9
+    return Tokens(
+        credentials=renewed, expires_at=datetime.now(UTC) + timedelta(seconds=seconds) if lives else None
+    )
 
 
 def _upload(media: Media, session: Session) -> str:

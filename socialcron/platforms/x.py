@@ -32,6 +32,7 @@ from socialcron.errors import (
 from socialcron.model import (
     Account,
     Confirmed,
+    Connectable,
     Identity,
     LimitSeen,
     Look,
@@ -47,8 +48,10 @@ from socialcron.model import (
 from socialcron.platforms.base import (
     OAUTH2,
     App,
+    Authorization,
     Credentials,
     Declaration,
+    Grant,
     Limit,
     MediaRule,
     default_error,
@@ -141,6 +144,12 @@ class X:
             ),
         ),
         credentials=(Credentials(name="OAuth 1.0a", required=("access_token", "token_secret")), OAUTH2),
+        # https://docs.x.com/fundamentals/authentication/oauth-2-0/authorization-code ; the code lives 30 seconds
+        authorization=Authorization(
+            authorize_url="https://x.com/i/oauth2/authorize",
+            scopes=("tweet.read", "tweet.write", "users.read", "media.write", "offline.access"),
+            pkce="S256",
+        ),
         settings={
             "text_limit": "weighted characters a post may have: 280, more for Premium accounts",
         },
@@ -241,7 +250,7 @@ class X:
         else:
             sign = _bearer(token)
         return Session(
-            base_url=_base_url(account),
+            base_url=_base_url(account.settings),
             where=where,
             http=http,
             authorize=sign,
@@ -361,7 +370,6 @@ class X:
     def refresh(self, account: Account, credentials: Mapping[str, Any], app: App, http: Http) -> Tokens:
         """Swap the single-use refresh token for a new pair; the access token lives two hours.
 
-        A confidential client (with secret) proves itself by Basic authorization, a public one names itself in the body.
         Source: https://docs.x.com/fundamentals/authentication/oauth-2-0/user-access-token
         """
         where = f"{account}, token refresh"
@@ -376,23 +384,9 @@ class X:
         form = {"grant_type": "refresh_token", "refresh_token": credentials["refresh_token"]}
         if not app.client_secret:
             form["client_id"] = app.client_id
-        session = Session(
-            base_url=_base_url(account),
-            where=where,
-            http=http,
-            authorize=_basic(app.client_id, app.client_secret),
-            explain=partial(_explain_token, where=where),
-            limits=nothing_seen,
-        )
+        session = _token_session(where, account.settings, app, http)
         body = session.upload("POST", "/2/oauth2/token", seconds=30, data=form).json
-        seconds = require(body, "expires_in", (int, float), where)
-        expires_at = datetime.now(UTC) + timedelta(seconds=min(max(seconds, 0), 10**8))
-        renewed = {
-            "access_token": require_str(body, "access_token", where),
-            "refresh_token": optional_str(body, "refresh_token") or credentials["refresh_token"],
-            "expires_at": expires_at.isoformat(),
-        }
-        return Tokens(credentials={**credentials, **renewed}, expires_at=expires_at)
+        return _tokens(body, credentials, where)
 
     def identify(self, session: Session) -> Identity:
         """Source: https://docs.x.com/x-api/users/get-my-user"""
@@ -402,6 +396,33 @@ class X:
             external_id=require_str(user, "id", session.where),
             handle=require_str(user, "username", session.where),
         )
+
+    def connect_accounts(
+        self, grant: Grant, app: App, settings: Mapping[str, Any], http: Http
+    ) -> list[Connectable]:
+        """The one account that consented, with OAuth 2.0 credentials.
+
+        Source: https://docs.x.com/fundamentals/authentication/oauth-2-0/user-access-token
+        """
+        from oauthlib.oauth2 import WebApplicationClient
+
+        where = "x, connecting an account"
+        form = WebApplicationClient(app.client_id).prepare_request_body(
+            code=grant.code,
+            redirect_uri=grant.redirect_uri,
+            code_verifier=grant.code_verifier,
+            include_client_id=not app.client_secret,
+        )
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        session = _token_session(where, settings, app, http)
+        body = session.upload("POST", "/2/oauth2/token", seconds=20, content=form, headers=headers).json
+        tokens = _tokens(body, {}, where)
+        session.authorize = _bearer(str(tokens.credentials["access_token"]))
+        who = self.identify(session)
+        scopes = tuple((optional_str(body, "scope") or "").split())
+        return [
+            Connectable(external_id=who.external_id, handle=f"@{who.handle}", tokens=tokens, scopes=scopes)
+        ]
 
 
 # --- signing and answers -------------------------------------------------------------------------------------------
@@ -439,6 +460,28 @@ def _basic(client_id: str, client_secret: str | None) -> Callable[[httpx.Request
             request.headers["Authorization"] = f"Basic {pair}"
 
     return sign
+
+
+def _token_session(where: str, settings: Mapping[str, Any], app: App, http: Http) -> Session:
+    """A confidential client (with secret) proves itself by Basic authorization; a public one is named in the body."""
+    return Session(
+        base_url=_base_url(settings),
+        where=where,
+        http=http,
+        authorize=_basic(str(app.client_id), app.client_secret),
+        explain=partial(_explain_token, where=where),
+        limits=nothing_seen,
+    )
+
+
+def _tokens(body: Any, credentials: Mapping[str, Any], where: str) -> Tokens:
+    """`credentials` with the pair of the answer; without offline.access there is no refresh token."""
+    seconds = require(body, "expires_in", (int, float), where)
+    expires_at = datetime.now(UTC) + timedelta(seconds=min(max(seconds, 0), 10**8))
+    renewed = {"access_token": require_str(body, "access_token", where), "expires_at": expires_at.isoformat()}
+    if refresh_token := optional_str(body, "refresh_token"):
+        renewed["refresh_token"] = refresh_token
+    return Tokens(credentials={**credentials, **renewed}, expires_at=expires_at)
 
 
 def _limits(answer: Answer) -> Iterable[LimitSeen]:
@@ -684,8 +727,8 @@ def _expanded(source: Mapping[str, Any], has_media: bool) -> str:
 # --- media ---------------------------------------------------------------------------------------------------------
 
 
-def _base_url(account: Account) -> str:
-    return str(account.settings.get("base_url") or X.declaration.default_base_url)
+def _base_url(settings: Mapping[str, Any]) -> str:
+    return str(settings.get("base_url") or X.declaration.default_base_url)
 
 
 def _mime_type(media: Media) -> str | None:

@@ -14,8 +14,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
-from socialcron.sandbox.frame import Account, Limit, Platform, Post, Refusal, Route, Token, media_type
+from socialcron.sandbox.frame import Account, Limit, Post, Refusal, Route, Token, media_type
+from socialcron.sandbox.oauth import CLIENT_ID, CLIENT_SECRET, Consent
 from socialcron.sandbox.text import count_graphemes, url_spans
 from socialcron.sandbox.wire import Reply, Request, iso_time
 
@@ -50,6 +52,15 @@ class Media:
 
 
 @dataclass(slots=True)
+class App:
+    """`redirect_uris` None: any."""
+
+    secret: str
+    redirect_uris: frozenset[str] | None
+    scopes: frozenset[str]
+
+
+@dataclass(slots=True)
 class Keys:
     """Idempotency keys of one account: those remembered (key -> post id, until) and those at work now."""
 
@@ -57,7 +68,9 @@ class Keys:
     running: set[str] = field(default_factory=set)
 
 
-class Mastodon(Platform):
+class Mastodon(Consent):
+    known_scopes = frozenset(f"read write follow push profile {SCOPES}".split())
+    pkce = "S256"
     version: ClassVar[str] = "4.5.0"
     knows_keys: ClassVar[bool] = True
     limits: ClassVar = {
@@ -70,6 +83,7 @@ class Mastodon(Platform):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.media: dict[str, Media] = {}
+        self.apps = {CLIENT_ID: App(CLIENT_SECRET, None, self.known_scopes)}
         self.keys: dict[str, Keys] = {}  # by account id
 
     # Who asks.
@@ -87,8 +101,8 @@ class Mastodon(Platform):
             "access_token": pair["access_token"],
             "refresh_token": pair["refresh_token"],
             "expires_at": iso_time(self.now() + pair["expires_in"]),
-            "client_id": "sandbox-client",
-            "client_secret": "sandbox-secret",
+            "client_id": CLIENT_ID,
+            "client_secret": CLIENT_SECRET,
         }
 
     def _account(self, handle: str) -> Account:
@@ -101,14 +115,7 @@ class Mastodon(Platform):
         refresh = Token(secrets.token_urlsafe(32), account, "refresh", scopes=scopes)
         self.add_token(access)
         self.add_token(refresh)
-        return {
-            "access_token": access.value,
-            "token_type": "Bearer",
-            "scope": " ".join(sorted(scopes or ())),
-            "created_at": int(self.now()),
-            "expires_in": 7200,
-            "refresh_token": refresh.value,
-        }
+        return self._token_body(access) | {"expires_in": 7200, "refresh_token": refresh.value}
 
     def token_of(self, request: Request) -> Token | None:
         value = request.bearer
@@ -129,19 +136,72 @@ class Mastodon(Platform):
             token.expires_at = self.now()
         return self.error(401, "The access token expired")
 
-    def refresh(self, request: Request) -> Reply:
+    def register_app(self, request: Request) -> Reply:
         fields = self._fields(request)
-        token = self.tokens.get(str(fields.get("refresh_token", "")))
-        if fields.get("grant_type") != "refresh_token" or token is None or token.kind != "refresh":
-            return Reply(
-                400, {"error": "invalid_grant", "error_description": "The provided grant is invalid."}
-            )
-        if (fields.get("client_id"), fields.get("client_secret")) != ("sandbox-client", "sandbox-secret"):
-            return Reply(
-                401, {"error": "invalid_client", "error_description": "Client authentication failed."}
-            )
-        del self.tokens[token.value]
-        return Reply(200, self._token_pair(token.account, token.scopes))
+        redirects = fields.get("redirect_uris")
+        uris = redirects if isinstance(redirects, list) else str(redirects or "").split()
+        scopes = frozenset(str(fields.get("scopes") or "read").split())
+        if not fields.get("client_name"):
+            raise self.invalid("Application name can't be blank")
+        if not uris or not all(urlsplit(uri).scheme in ("http", "https", "urn") for uri in uris):
+            raise self.invalid("Redirect URI must be an absolute URI.")
+        if not scopes <= self.known_scopes:
+            raise self.invalid("Scopes doesn't match configured on the server.")
+        client_id = secrets.token_urlsafe(32)
+        self.apps[client_id] = App(secrets.token_urlsafe(32), frozenset(uris), scopes)
+        return Reply(
+            200,
+            {
+                "id": str(self.next_number(0)),
+                "name": fields["client_name"],
+                "redirect_uris": uris,
+                "redirect_uri": "\n".join(uris),
+                "scopes": sorted(scopes),
+                "client_id": client_id,
+                "client_secret": self.apps[client_id].secret,
+                "client_secret_expires_at": 0,
+            },
+        )
+
+    def knows_client(self, client_id: str, redirect_uri: str) -> bool:
+        app = self.apps.get(client_id)
+        return app is not None and (app.redirect_uris is None or redirect_uri in app.redirect_uris)
+
+    def authorize(self, request: Request) -> Reply:
+        app = self.apps.get(request.query("client_id") or "")
+        if app and not set((request.query("scope") or "").split()) <= app.scopes:
+            return Reply(400, b"The requested scope is invalid", content_type="text/plain")
+        return super().authorize(request)
+
+    def token(self, request: Request) -> Reply:
+        fields = self._fields(request)
+        client_id = str(fields.get("client_id"))
+        app = self.apps.get(client_id)
+        if app is None or fields.get("client_secret") != app.secret:
+            return _oauth_error(401, "invalid_client", "Client authentication failed.")
+        match fields.get("grant_type"):
+            case "authorization_code":
+                try:
+                    code = self.redeem(fields, client_id)
+                except ValueError as exc:
+                    return _oauth_error(400, "invalid_grant", f"The provided grant is invalid: {exc}")
+                token = self.add_token(Token(secrets.token_urlsafe(32), code.account, scopes=code.scopes))
+                return Reply(200, self._token_body(token))
+            case "refresh_token":
+                used = self.tokens.get(str(fields.get("refresh_token", "")))
+                if used is None or used.kind != "refresh":
+                    return _oauth_error(400, "invalid_grant", "The provided grant is invalid.")
+                del self.tokens[used.value]
+                return Reply(200, self._token_pair(used.account, used.scopes))
+        return _oauth_error(400, "unsupported_grant_type", "The grant type is not supported.")
+
+    def _token_body(self, token: Token) -> dict[str, Any]:
+        return {
+            "access_token": token.value,
+            "token_type": "Bearer",
+            "scope": " ".join(sorted(token.scopes or ())),
+            "created_at": int(self.now()),
+        }
 
     # Answers in the platform's form.
 
@@ -502,7 +562,9 @@ class Mastodon(Platform):
         return Reply(200, [post.body for post in page], headers)
 
     routes: ClassVar[tuple[Route, ...]] = (
-        Route("POST", "/oauth/token", refresh, login=False, family=None),
+        Route("POST", "/api/v1/apps", register_app, login=False, family=None),
+        Route("GET", "/oauth/authorize", authorize, login=False, family=None),
+        Route("POST", "/oauth/token", token, login=False, family=None),
         Route("GET", "/api/v2/instance", instance_v2, login=False),
         Route("GET", "/api/v1/instance", instance_v1, login=False),
         Route("GET", "/api/v1/accounts/verify_credentials", verify_credentials, scope="read:accounts"),
@@ -531,6 +593,10 @@ class MastodonNoKey(Mastodon):
         if not route.template.endswith("/source")
         and (route.method, route.template) != ("GET", "/api/v1/statuses")
     )
+
+
+def _oauth_error(status: int, error: str, description: str) -> Reply:
+    return Reply(status, {"error": error, "error_description": description})
 
 
 def _nested(pairs: list[tuple[str, str]]) -> dict[str, Any]:

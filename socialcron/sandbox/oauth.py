@@ -1,6 +1,7 @@
 """The authorization-code flow as all platforms have it: a person who always says yes, and codes that work once.
 
 A platform mixes `Consent` in, routes its authorize address to `authorize`, and calls `redeem` where it takes codes.
+An app or redirect address that is not known is refused on the spot, without sending anybody anywhere.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from socialcron.sandbox.wire import Reply, Request
 CLIENT_ID = "sandbox-client"
 CLIENT_SECRET = "sandbox-secret"
 CODE_SECONDS = 600.0
+NOBODY = "nobody"
 
 
 @dataclass(slots=True)
 class Code:
     account: Account
+    client_id: str
     redirect_uri: str
     scopes: frozenset[str]
     challenge: str | None
@@ -31,11 +34,12 @@ class Code:
 
 
 class Consent(Platform):
-    """`consenting`: handle of the account whose owner says yes; empty: the one made last. A switch for tests."""
+    """`consenting`: handle of the account whose owner says yes; empty: the one made last; "nobody": no. For tests."""
 
     client_parameter: ClassVar[str] = "client_id"
     scope_separator: ClassVar[str] = " "
     known_scopes: ClassVar[frozenset[str]] = frozenset()
+    code_seconds: ClassVar[float] = CODE_SECONDS
     pkce: ClassVar[Literal["S256", "S256-hex"] | None] = None
     switches: ClassVar[tuple[str, ...]] = (*Platform.switches, "consenting")
 
@@ -47,7 +51,8 @@ class Consent(Platform):
     def authorize(self, request: Request) -> Reply:
         """Send the browser back with a code, or with the error of RFC 6749 section 4.1.2.1."""
         redirect_uri, state = request.query("redirect_uri"), request.query("state")
-        if request.query(self.client_parameter) != CLIENT_ID or not redirect_uri:
+        client_id = request.query(self.client_parameter)
+        if not client_id or not redirect_uri or not self.knows_client(client_id, redirect_uri):
             return Reply(400, b"unknown client or redirect_uri", content_type="text/plain")
         scopes = frozenset((request.query("scope") or "").split(self.scope_separator)) - {""}
         challenge = request.query("code_challenge")
@@ -60,15 +65,25 @@ class Consent(Platform):
             problem = "invalid_request"
         if problem:
             return _back(redirect_uri, {"error": problem, "state": state or ""})
+        if self.consenting == NOBODY:
+            return _back(redirect_uri, {"error": "access_denied", "state": state or ""})
         account = self.accounts.get(self.consenting) or next(reversed(self.accounts.values()))
         code = secrets.token_urlsafe(24)
-        self.codes[code] = Code(account, redirect_uri, scopes, challenge, self.now() + CODE_SECONDS)
+        self.codes[code] = Code(
+            account, client_id, redirect_uri, scopes, challenge, self.now() + self.code_seconds
+        )
         return _back(redirect_uri, {"code": code, "state": state or ""})
 
-    def redeem(self, fields: Mapping[str, Any]) -> Code:
-        """Use up the code of a token request. Raises ValueError naming what is wrong with it."""
+    def knows_client(self, client_id: str, redirect_uri: str) -> bool:
+        """Whether that is an app which may send people to that address."""
+        return client_id == CLIENT_ID and redirect_uri.startswith(
+            ("http://127.0.0.1", "http://localhost", "https://")
+        )
+
+    def redeem(self, fields: Mapping[str, Any], client_id: str = CLIENT_ID) -> Code:
+        """Use up the code of a token request by that app. Raises ValueError naming what is wrong with it."""
         code = self.codes.pop(str(fields.get("code")), None)
-        if code is None or code.expires_at <= self.now():
+        if code is None or code.expires_at <= self.now() or code.client_id != client_id:
             raise ValueError("the code is unknown, used or over")
         if fields.get("redirect_uri") != code.redirect_uri:
             raise ValueError("redirect_uri is not the one of the authorization")

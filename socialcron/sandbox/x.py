@@ -19,15 +19,22 @@ from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import quote, unquote
 
-from socialcron.sandbox.frame import Account, Limit, Platform, Post, Refusal, Route, Token, media_type
+from socialcron.sandbox.frame import Account, Limit, Post, Refusal, Route, Token, media_type
+from socialcron.sandbox.oauth import CLIENT_ID, CLIENT_SECRET, Consent
 from socialcron.sandbox.text import URL, graphemes, is_emoji, url_spans
 from socialcron.sandbox.wire import Reply, Request, iso_time
 
 MAX_WEIGHT, MAX_WEIGHT_PREMIUM = 280, 4000
 URL_WEIGHT = 23
 EPOCH_MS = 1_288_834_974_657  # of snowflake ids
-CLIENT_ID, CLIENT_SECRET = "sandbox-app", "sandbox-secret"  # the one app, of OAuth 1.0a and 2.0 alike
+CONSUMER_KEY, CONSUMER_SECRET = (
+    "sandbox-app",
+    "sandbox-secret",
+)  # of the app in OAuth 1.0a; in 2.0 it has another pair
 SCOPES = "tweet.read tweet.write users.read media.write offline.access"
+OTHER_SCOPES = (
+    "users.email tweet.moderate.write like.read like.write list.read bookmark.read follows.read dm.read"
+)
 ACCESS_SECONDS = 7200
 SKEW_SECONDS = 300
 CHUNK_BYTES = 1 << 20
@@ -87,7 +94,10 @@ class Media:
         return {"tweet_image": "3_", "tweet_gif": "16_", "tweet_video": "7_"}[self.category] + self.id
 
 
-class X(Platform):
+class X(Consent):
+    known_scopes = frozenset(f"{SCOPES} {OTHER_SCOPES}".split())
+    pkce = "S256"
+    code_seconds = 30.0
     limits: ClassVar = {
         "publish": (Limit(100, 900), Limit(300, 10_800)),
         "delete": (Limit(50, 900),),
@@ -98,7 +108,7 @@ class X(Platform):
         "media": (Limit(500, 900),),
         "status": (Limit(1000, 900),),
     }
-    switches: ClassVar = ("limited", "duplicate_seconds")
+    switches = (*Consent.switches, "duplicate_seconds")
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -128,15 +138,14 @@ class X(Platform):
             return {
                 "access_token": token.value,
                 "token_secret": token.secret,
-                "client_id": CLIENT_ID,
-                "client_secret": CLIENT_SECRET,
+                "client_id": CONSUMER_KEY,
+                "client_secret": CONSUMER_SECRET,
             }
         if auth != "oauth2":
             raise ValueError(f"unknown auth {auth!r}: oauth1 or oauth2")
         pair = self._pair(account, frozenset(scopes.split()), confidential)
         credentials = {
-            "access_token": pair["access_token"],
-            "refresh_token": pair["refresh_token"],
+            **{name: pair[name] for name in ("access_token", "refresh_token") if name in pair},
             "expires_at": iso_time(self.now() + pair["expires_in"]),
             "client_id": CLIENT_ID,
         }
@@ -152,17 +161,19 @@ class X(Platform):
         access = Token(
             secrets.token_urlsafe(48), account, expires_at=self.now() + ACCESS_SECONDS, scopes=scopes
         )
-        refresh = Token(secrets.token_urlsafe(48), account, "refresh", scopes=scopes)
-        refresh.extra["confidential"] = confidential
         self.add_token(access)
-        self.add_token(refresh)
-        return {
+        answer = {
             "token_type": "bearer",
             "expires_in": ACCESS_SECONDS,
             "access_token": access.value,
-            "refresh_token": refresh.value,
             "scope": " ".join(sorted(scopes)),
         }
+        if "offline.access" in scopes:
+            refresh = Token(secrets.token_urlsafe(48), account, "refresh", scopes=scopes)
+            refresh.extra["confidential"] = confidential
+            self.add_token(refresh)
+            answer["refresh_token"] = refresh.value
+        return answer
 
     def token_of(self, request: Request) -> Token | None:
         if value := request.bearer:
@@ -176,7 +187,7 @@ class X(Platform):
             return None
         handle = value.removeprefix("sandbox-")
         account = self.accounts.get(handle) or self._account(handle)
-        return Token(value, account, kind, secret=CLIENT_SECRET)
+        return Token(value, account, kind, secret=CONSUMER_SECRET)
 
     def authenticate(self, request: Request) -> Token:
         token = self.token_of(request)
@@ -194,7 +205,7 @@ class X(Platform):
         given = _oauth_parameters(request)
         nonce, stamp = given.get("oauth_nonce", ""), given.get("oauth_timestamp", "")
         if (
-            given.get("oauth_consumer_key") != CLIENT_ID
+            given.get("oauth_consumer_key") != CONSUMER_KEY
             or given.get("oauth_signature_method") != "HMAC-SHA1"
             or given.get("oauth_version", "1.0") != "1.0"
             or not nonce
@@ -210,7 +221,7 @@ class X(Platform):
         parameters += request.query_pairs
         if request.content_type == "application/x-www-form-urlencoded":
             parameters += request.form_pairs()
-        expected = oauth1_signature(request.method, request.url, parameters, CLIENT_SECRET, token.secret)
+        expected = oauth1_signature(request.method, request.url, parameters, CONSUMER_SECRET, token.secret)
         if not hmac.compare_digest(expected.encode(), given.get("oauth_signature", "").encode()):
             return False
         self._nonces.add((token.value, nonce))
@@ -226,19 +237,38 @@ class X(Platform):
         if request.content_type != "application/x-www-form-urlencoded":
             raise self._oauth_refusal("invalid_request", "The body must be form encoded.")
         fields = dict(request.form_pairs())
+        match fields.get("grant_type"):
+            case "authorization_code":
+                return self._redeem(request, fields)
+            case "refresh_token":
+                return self._refresh(request, fields)
+        raise self._oauth_refusal("unsupported_grant_type", "A grant type is missing or unknown.")
+
+    def _redeem(self, request: Request, fields: dict[str, str]) -> Reply:
+        """An app that proves itself by its secret is a confidential one, and has to from then on."""
+        confidential = "authorization" in request.headers
+        self._check_client(request, fields, confidential)
+        try:
+            code = self.redeem(fields)
+        except ValueError as exc:
+            raise self._oauth_refusal("invalid_request", f"Value passed for the {exc}.") from None
+        return Reply(200, self._pair(code.account, code.scopes, confidential))
+
+    def _refresh(self, request: Request, fields: dict[str, str]) -> Reply:
         token = self.tokens.get(fields.get("refresh_token", ""))
-        if fields.get("grant_type") != "refresh_token":
-            raise self._oauth_refusal("unsupported_grant_type", "The sandbox refreshes only.")
         if token is None or token.kind != "refresh":
             raise self._oauth_refusal("invalid_request", "Value passed for the token was invalid.")
-        basic = "Basic " + base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
         confidential = token.extra["confidential"]
+        self._check_client(request, fields, confidential)
+        del self.tokens[token.value]  # single use
+        return Reply(200, self._pair(token.account, token.scopes or frozenset(), confidential))
+
+    def _check_client(self, request: Request, fields: dict[str, str], confidential: bool) -> None:
+        basic = "Basic " + base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
         if confidential and request.headers.get("authorization") != basic:
             raise self._oauth_refusal("unauthorized_client", "Missing valid authorization header", 401)
         if not confidential and fields.get("client_id") != CLIENT_ID:
             raise self._oauth_refusal("invalid_request", "Missing required parameter [client_id].")
-        del self.tokens[token.value]  # single use
-        return Reply(200, self._pair(token.account, token.scopes or frozenset(), confidential))
 
     def _oauth_refusal(self, error: str, description: str, status: int = 400) -> Refusal:
         return Refusal(Reply(status, {"error": error, "error_description": description}))
@@ -647,6 +677,7 @@ class X(Platform):
         return datetime.fromisoformat(text).timestamp()
 
     routes = (
+        Route("GET", "/i/oauth2/authorize", Consent.authorize, login=False, family=None),
         Route("POST", "/2/oauth2/token", oauth2_token, login=False, family=None),
         Route("GET", "/2/users/me", me, family="me", scope="users.read"),
         Route("GET", "/2/users/{id}/tweets", user_posts, family="timeline", scope="tweet.read"),

@@ -190,14 +190,14 @@ def test_oauth2__refresh_needs_its_client_and_a_form(sandbox: Sandbox) -> None:
     form = {
         "grant_type": "refresh_token",
         "refresh_token": secret["refresh_token"],
-        "client_id": "sandbox-app",
+        "client_id": "sandbox-client",
     }
     assert httpx.post(url, data=form).status_code == 401
-    assert httpx.post(url, data=form, auth=("sandbox-app", "wrong")).status_code == 401
-    assert httpx.post(url, data=form, auth=("sandbox-app", "sandbox-secret")).status_code == 200
+    assert httpx.post(url, data=form, auth=("sandbox-client", "wrong")).status_code == 401
+    assert httpx.post(url, data=form, auth=("sandbox-client", "sandbox-secret")).status_code == 200
     form = {"grant_type": "refresh_token", "refresh_token": public["refresh_token"]}
     assert httpx.post(url, data=form).status_code == 400
-    assert httpx.post(url, json=form | {"client_id": "sandbox-app"}).status_code == 400
+    assert httpx.post(url, json=form | {"client_id": "sandbox-client"}).status_code == 400
 
 
 def test_oauth2__without_the_scope_is_403(sandbox: Sandbox) -> None:
