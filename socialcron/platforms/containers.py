@@ -157,7 +157,7 @@ def _check_quota(handles: Mapping[str, Any], session: Session, shape: Shape) -> 
     said = data[0] if isinstance(data, list) and data and isinstance(data[0], Mapping) else {}
     config = said.get(names[1])
     total = meta.whole(config.get("quota_total")) if isinstance(config, Mapping) else None
-    used, most = meta.whole(said.get(names[0])), total or shape.quota_total
+    used, most = meta.whole(said.get(names[0])), shape.quota_total if total is None else total
     if used is not None and used >= most:
         raise RateLimited(
             f"{session.where}: {used} of {most} {'replies' if prefix else 'posts'} in 24 hours are used up",
