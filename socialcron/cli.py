@@ -18,6 +18,7 @@ from socialcron.exitcodes import ExitCode
 # therefore imports none of them.
 COMMANDS: dict[str, tuple[str, str]] = {
     "post-due": ("post_due", "Publish posts whose time has come, then exit."),
+    "collect-metrics": ("collect_metrics", "Read views, likes and the like of published posts, then exit."),
     "reset-stuck": ("reset_stuck", "Take posts back from runs that died."),
     "reset-ratelimits": ("reset_ratelimits", "Clear rate limits whose window has passed."),
     "status": ("status", "Show the queue: counts, delays, errors, last runs."),

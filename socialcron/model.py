@@ -168,6 +168,26 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A post's counts at one moment. None: the platform does not report it, which is not a reported zero.
+
+    raw: the answer they were read from, as JSON can hold it.
+    """
+
+    views: int | None = None
+    likes: int | None = None
+    comments: int | None = None
+    shares: int | None = None
+    saves: int | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The platform says that there is no such post (any more)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tokens:
     """What a refresh returned: the complete credentials to store, and when the access token ends (None: never).
 

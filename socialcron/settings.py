@@ -111,6 +111,13 @@ class Settings:
     send_deadline_seconds: int = _number("SOCIALCRON_SEND_DEADLINE_SECONDS", 60)
     lease_seconds: int = _number("SOCIALCRON_LEASE_SECONDS", 120, least=10)
 
+    metrics_ladder: str = _setting(
+        "SOCIALCRON_METRICS_LADDER",
+        _text,
+        "UNTIL_AGE:EVERY pairs",
+        default="24h:1h,3d:6h,7d:12h,14d:24h,30d:3d",
+    )
+
     media_root: Path | None = _setting("SOCIALCRON_MEDIA_ROOT", _path, "a directory")
     media_url: str | None = _setting(
         "SOCIALCRON_MEDIA_URL", _address, "an https address, as in https://cdn.example/media"

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from functools import partial
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from socialcron import log
@@ -72,6 +74,14 @@ class Connection:
         session = self.adapter.connect(self.account, self._credentials, self._app(), self._desk.http)
         session.memo = self._memo
         return session
+
+    @property
+    def app_name(self) -> str:
+        """What accounts share whose requests one app makes: the app, else the server. Names no secret."""
+        if client_id := self._app().client_id:
+            return sha256(client_id.encode()).hexdigest()[:12]
+        url = self.account.settings.get("base_url") or self.adapter.declaration.default_base_url or ""
+        return urlsplit(str(url)).netloc
 
     def _app(self) -> App:
         return app_for(self.account.platform, self._credentials, self.account.settings, self._desk.settings)

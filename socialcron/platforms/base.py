@@ -27,11 +27,13 @@ from socialcron.model import (
     Account,
     Confirmed,
     Connectable,
+    Gone,
     Identity,
     LimitSeen,
     Look,
     PreparedStep,
     Problem,
+    Reading,
     Ready,
     Saved,
     Step,
@@ -130,6 +132,16 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Metrics:
+    """What can be read of a post. batch_size: posts per request. counts: of views, likes, comments, shares, saves."""
+
+    batch_size: int
+    counts: frozenset[str]
+    source: str
+    date: str  # ISO date of the reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Declaration:
     """A platform as data: printed by `platforms show`, read by the validator, the batch and the conformance tests."""
 
@@ -145,9 +157,8 @@ class Declaration:
     settings: Mapping[str, str] = field(default_factory=dict)
     # Names that a post's variant may hold as its `options`, with one line of help. They beat settings of that name.
     options: Mapping[str, str] = field(default_factory=dict)
-    authorization: Authorization | None = (
-        None  # None: `accounts connect` cannot do it; tokens are made elsewhere
-    )
+    metrics: Metrics | None = None  # None: it tells nothing of a post
+    authorization: Authorization | None = None  # None: tokens are made elsewhere and given to `accounts add`
     refresh_early_seconds: float = 120.0  # a token that ends sooner than this is refreshed before it is used
     reconcile: Means = "none"
     key_ttl_seconds: int | None = None  # how long after the first send a repeated key is still recognised
@@ -223,6 +234,17 @@ class Adapter(Protocol):
 
     def identify(self, session: Session) -> Identity:
         """Who the credentials belong to."""
+        ...
+
+
+class Measuring(Adapter, Protocol):
+    """An adapter whose declaration has `metrics`."""
+
+    def read_metrics(self, remote_ids: Sequence[str], session: Session) -> Mapping[str, Reading | Gone]:
+        """Counts of own posts, at most `metrics.batch_size` of them, by id; one request where the platform has batches.
+
+        A post that is missing was not answered about, and is asked about again. Reads only; raises as reads do.
+        """
         ...
 
 
