@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import urljoin
 
 from socialcron.errors import AuthExpired, OutcomeUnknown, PlatformError, PlatformFailure, Rejected
 from socialcron.model import (
@@ -33,7 +32,6 @@ from socialcron.model import (
     Saved,
     Step,
     Tokens,
-    Wait,
 )
 from socialcron.platforms import meta
 from socialcron.platforms.base import (
@@ -109,6 +107,7 @@ class Facebook:
                 kind="video",
                 use="video",  # limits of size and length are not documented
                 mime_types=frozenset({"video/mp4", "video/quicktime"}),
+                by_url=True,
                 source=_POSTS,
                 date=_READ_ON,
             ),
@@ -166,7 +165,7 @@ class Facebook:
         base_url = meta.graph_url(account.settings)
         return meta.session(account, credentials, app, http, base_url=base_url, errors=_ERRORS)
 
-    def prepare(self, step: Step, session: Session) -> Saved | Wait | Ready:
+    def prepare(self, step: Step, session: Session) -> Saved | Ready:
         """Upload one unpublished photo per call, or begin a reel, or send its bytes; then the rendered request.
 
         handles: `page_id`; `photos`, ids in the order of the step's media; of a reel `video_id`, `upload_url`,
@@ -193,7 +192,8 @@ class Facebook:
                 message = with_link(step.text, step.link)
                 request = _call(page_id, "feed", message=message, attached_media=attached, published=True)
             case _:
-                request = _call(page_id, "feed", message=step.text, link=step.link, published=True)
+                message = step.text.strip() and step.text
+                request = _call(page_id, "feed", message=message, link=step.link, published=True)
         return Ready(request=request, handles=handles)
 
     def send_step(self, step: PreparedStep, session: Session) -> Confirmed | Accepted:
@@ -295,6 +295,7 @@ class Facebook:
         answer = session.upload(
             "POST",
             "/oauth/access_token",
+            seconds=25.0,
             content=form,
             headers={"content-type": "application/x-www-form-urlencoded"},
         )
@@ -404,8 +405,10 @@ def _prepare_reel(step: Step, handles: Mapping[str, Any], session: Session) -> S
         return Saved(handles={"page_id": page_id, **begun})
     if status.get("video_status") == "error":
         raise Rejected(f"{session.where}: Facebook could not process the video")
-    sent = _part(status, "uploading_phase")
-    if handles.get("uploaded") or sent.get("status") == "complete":
+    item, sent = step.media[0], _part(status, "uploading_phase")
+    size = item.size_bytes or local_path(item).stat().st_size
+    offset = max(meta.whole(sent.get("bytes_transfered")) or 0, 0)
+    if handles.get("uploaded") or sent.get("status") == "complete" or offset >= size:
         request = _call(
             page_id,
             "video_reels",
@@ -415,10 +418,6 @@ def _prepare_reel(step: Step, handles: Mapping[str, Any], session: Session) -> S
             description=with_link(step.text, step.link),
         )
         return Ready(request=request, handles=handles)
-    item = step.media[0]
-    size = local_path(item).stat().st_size
-    offset = meta.whole(sent.get("bytes_transfered")) or 0
-    offset = offset if 0 <= offset < size else 0
     answer = session.upload(
         "POST",
         meta.upload_address(str(handles["upload_url"]), session),
@@ -456,7 +455,9 @@ def _confirmed(remote_id: str, url: str | None, session: Session) -> Confirmed:
         with suppress(PlatformError):  # it is out, with or without
             answer = session.read("GET", f"/{remote_id}", params={"fields": "permalink_url"})
             url = optional_str(answer.json, "permalink_url")
-    return Confirmed(remote_id=remote_id, url=urljoin("https://www.facebook.com/", url) if url else None)
+    return Confirmed(
+        remote_id=remote_id, url=f"https://www.facebook.com{url}" if url and url.startswith("/") else url
+    )
 
 
 # --- what became of it -----------------------------------------------------------------------------------------
@@ -498,12 +499,13 @@ def _feed(page_id: str, since: datetime, session: Session) -> tuple[list[Mapping
             last = _time(require_str(post, "created_time", session.where), session.where)
             if last >= since and post.get("is_published") is not False:
                 found.append(post)
-        # By the last, not by any: an old post may be pinned above the newest.
-        if not posts or (last is not None and last < since):
-            return found, True
         following = optional_str(_part(_part(answer.json, "paging"), "cursors"), "after")
-        if following is None or following == after:
-            return found, following is None
+        # By the last post, not by any: an old one may be pinned above the newest. Not by an empty page either: Graph
+        # may leave out what is on it.
+        if following is None or (last is not None and last < since):
+            return found, True
+        if following == after:
+            break
         after = following
     return found, False
 

@@ -316,7 +316,8 @@ def test_prepare__begins_a_reel(wire: Wire, video: Media) -> None:
 
 
 @pytest.mark.parametrize(
-    ("there", "rest"), [(0, b"MP4 bytes"), (4, b"bytes"), ("4", b"bytes"), (10, b"MP4 bytes")]
+    ("there", "rest"),
+    [(0, b"MP4 bytes"), (4, b"bytes"), ("4", b"bytes"), (None, b"MP4 bytes"), (-1, b"MP4 bytes")],
 )
 def test_prepare__resumes_a_reel_at_the_offset_facebook_names(
     wire: Wire, video: Media, there: Any, rest: bytes
@@ -334,6 +335,11 @@ def test_prepare__resumes_a_reel_at_the_offset_facebook_names(
     assert headers["offset"] == str(9 - len(rest))
     assert headers["file_size"] == "9"
     assert headers["content-length"] == str(len(rest))
+
+
+def test_prepare__takes_the_last_byte_for_the_end(wire: Wire, video: Media) -> None:
+    wire.expect("GET /v26.0/55", json=status("uploading", status="in_progress", bytes_transfered=9))
+    assert isinstance(FACEBOOK.prepare(reel(video, REEL), session(wire)), Ready)
 
 
 @pytest.mark.parametrize("uploaded", [{}, {"uploaded": True}])
@@ -378,7 +384,7 @@ def test_prepare__a_reel_that_cannot_be_processed_is_refused(wire: Wire, video: 
 
 @pytest.mark.parametrize("address", ["https://evil.example/55", "http://rupload.facebook.com/55", "x"])
 def test_prepare__the_token_goes_to_documented_hosts_only(wire: Wire, video: Media, address: str) -> None:
-    wire.expect("GET /v26.0/55", json=status("uploading", status="in_progress"))
+    wire.expect("GET /v26.0/55", json=status("uploading", status="in_progress", bytes_transfered=0))
     with pytest.raises(PlatformFailure, match="another host"):
         FACEBOOK.prepare(reel(video, {**REEL, "upload_url": address}), session(wire))
 
@@ -417,7 +423,10 @@ def test_send_step__posts_to_the_feed_and_asks_for_the_address(wire: Wire) -> No
     assert wire.sent == {"message": "Hello", "published": True}
 
 
-@pytest.mark.parametrize("answer", [(200, {"id": "1122_7788"}), (500, failure(2)), (200, POST)])
+@pytest.mark.parametrize(
+    "answer",
+    [(200, {"id": "1122_7788"}), (500, failure(2)), (200, POST), (200, {"permalink_url": "http://[nowhere"})],
+)
 def test_send_step__a_post_without_an_address_is_out_all_the_same(
     wire: Wire, answer: tuple[int, dict[str, Any]]
 ) -> None:
@@ -646,6 +655,9 @@ def test_reconcile__pages_back_past_the_first_send(wire: Wire) -> None:
 def test_reconcile__the_end_of_the_feed_is_reached_too(wire: Wire) -> None:
     meet(wire)
     wire.expect("GET /v26.0/1122/feed", json=feed(a_post(3, "x"), after="A"))
+    wire.expect(
+        "GET /v26.0/1122/feed", json=feed(after="B")
+    )  # a page of which nothing may be shown is no end
     wire.expect("GET /v26.0/1122/feed", json=feed())
     assert FACEBOOK.reconcile(sent(), session(wire)) == Look()
 
