@@ -230,7 +230,7 @@ class Http:
                 response.close()
                 # httpx lets a response and its stream hold each other, and with them the request's body, until the
                 # garbage collector comes by: 40 MB after as many chunks of an upload.
-                del response.stream
+                response.stream = httpx.ByteStream(b"")
         finally:
             _exchange.deadline = float("inf")
 
