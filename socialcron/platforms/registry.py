@@ -18,6 +18,7 @@ _ADAPTERS = {
     "mastodon": "socialcron.platforms.mastodon:Mastodon",
     "pinterest": "socialcron.platforms.pinterest:Pinterest",
     "stub": "socialcron.platforms.stub:Stub",
+    "supabase": "socialcron.platforms.supabase:Supabase",
     "telegram": "socialcron.platforms.telegram:Telegram",
     "threads": "socialcron.platforms.threads:Threads",
     "tiktok": "socialcron.platforms.tiktok:TikTok",
