@@ -63,7 +63,7 @@ from socialcron.platforms.base import (
 from socialcron.platforms.files import stream_part
 from socialcron.platforms.http import Answer, Http, Session
 from socialcron.platforms.rules import media_problems
-from socialcron.platforms.text import field, with_link
+from socialcron.platforms.text import field, links, with_link
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,14 +105,17 @@ _TEMPLATE = re.compile(r"(?<!\\)\{hashtag\|\\?#\|([^|}]*)\}")
 def escape(text: str) -> str:
     """Plain text as little text: every reserved character behind a backslash, but for two things.
 
-    The "#" of a #hashtag (a word of digits and letters, not of digits alone), and a mention as the user writes it:
-    `@[Name](urn:li:organization:1)`.
+    The "#" of a #hashtag (a word of digits and letters, not of digits alone, and not inside a link), and a mention as
+    the user writes it: `@[Name](urn:li:organization:1)`.
     """
+    in_links = [range(*span) for span in links(text)]
 
     def escaped(found: re.Match[str]) -> str:
         if found["urn"]:
             return f"@[{re.sub(_RESERVED, _BACKSLASHED, found['name'])}]({found['urn']})"
-        return "#" if found["hashtag"] else f"\\{found[0]}"
+        if found["hashtag"] and not any(found.start() in link for link in in_links):
+            return "#"
+        return f"\\{found[0]}"
 
     return _MARKUP.sub(escaped, text)
 
@@ -388,7 +391,10 @@ class LinkedIn:
     def connect_accounts(
         self, grant: Grant, app: App, settings: Mapping[str, Any], http: Http
     ) -> list[Connectable]:
-        """The member who consented; with the setting `author`, the organization named there.
+        """The member who consented; the organization where the setting `author` names one.
+
+        Posting for an organization takes the scopes w_organization_social and r_organization_social, which LinkedIn
+        grants only apps with its Community Management product: they are not among those asked for by default.
 
         Sources: https://learn.microsoft.com/en-us/linkedin/shared/authentication/authorization-code-flow and
         https://learn.microsoft.com/en-us/linkedin/consumer/integrations/self-serve/sign-in-with-linkedin-v2
@@ -404,11 +410,11 @@ class LinkedIn:
         body = session.upload("POST", _token_url(settings), content=form, headers=headers).json
         tokens = _tokens(body, {}, where)
         session.authorize = _signing(str(tokens.credentials["access_token"]), API_VERSION)
-        urn, name = _member(session)
-        if author := settings.get("author"):
-            urn, name = str(author), name if author == urn else str(author)
+        author = str(settings.get("author") or "")
+        # A consent for a page alone need not allow to ask who the member is.
+        urn, name = (author, author) if "organization" in author else _member(session)
         # Separated by commas here, by spaces in the request.
-        scopes = tuple(re.split(r"[\s,]+", optional_str(body, "scope") or ""))
+        scopes = tuple(filter(None, re.split(r"[\s,]+", optional_str(body, "scope") or "")))
         return [Connectable(external_id=urn, handle=name, tokens=tokens, scopes=scopes)]
 
 

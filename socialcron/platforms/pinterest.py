@@ -347,7 +347,7 @@ class Pinterest:
                 handle=who.handle,
                 tokens=tokens,
                 settings={} if settings.get("board_id") else alone,
-                scopes=tuple(re.split(r"[\s,]+", optional_str(body, "scope") or "")),
+                scopes=tuple(filter(None, re.split(r"[\s,]+", optional_str(body, "scope") or ""))),
             )
         ]
 

@@ -1,7 +1,7 @@
 """Pinterest API v5 (OpenAPI 5.23.0), and the storage that videos are uploaded to.
 
-Sources: github.com/pinterest/api-description (v5/openapi.json), developers.pinterest.com/docs (key-concepts/access-tiers
-and reference/rate-limits), 2026-09.
+Sources: github.com/pinterest/api-description (v5/openapi.json) and developers.pinterest.com/docs
+(key-concepts/access-tiers, reference/rate-limits), 2026-09.
 """
 
 from __future__ import annotations
