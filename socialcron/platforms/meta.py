@@ -60,6 +60,9 @@ _CLASSES: Mapping[str, type[PlatformError]] = {
     "invalid_content": Rejected,
     "network": Unavailable,
 }
+_STOP_SECONDS = (
+    300.0  # at 100 % without a word about the end: the windows roll, so there is room again bit by bit
+)
 _RECONNECT = "Connect the account again, by a person with a role on it, and grant every permission asked for."
 _TOKEN_LIKE = re.compile(r"[\w|-]{32,}", re.ASCII)  # Graph repeats a malformed token in its message
 
@@ -217,12 +220,13 @@ def limits_seen(answer: Answer, *, table: Table = ERRORS, family: str = "publish
     if used is None and not throttled:
         return
     seconds = _regain_seconds(answer)
+    ends_in = seconds or (None if used is None else _STOP_SECONDS)
     full = throttled or (used or 0) >= 100
     yield LimitSeen(
         family=family,
         limit=None if used is None else 100,
         remaining=None if used is None else min(100, max(0, 100 - used)),
-        reset_at=datetime.now(UTC) + timedelta(seconds=seconds) if full and seconds else None,
+        reset_at=datetime.now(UTC) + timedelta(seconds=ends_in) if full and ends_in else None,
         retry_after=seconds if throttled else None,
         blocked=throttled,
     )

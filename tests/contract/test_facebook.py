@@ -559,7 +559,6 @@ def business_usage(percent: int, minutes: int = 0) -> str:
     [
         ({"X-App-Usage": APP_USAGE}, 72),
         ({"X-App-Usage": APP_USAGE, "X-Business-Use-Case-Usage": business_usage(97)}, 3),
-        ({"X-Business-Use-Case-Usage": business_usage(140)}, 0),
         ({"X-App-Usage": "{", "X-Business-Use-Case-Usage": business_usage(97)}, 3),
     ],
 )
@@ -570,6 +569,17 @@ def test_limits__usage_is_percent_and_the_tightest_counts(
     asking = session(wire)
     FACEBOOK.send_step(sent(), asking)
     assert asking.seen == [LimitSeen(family="publish", limit=100, remaining=remaining)]
+
+
+def test_limits__at_a_hundred_percent_nothing_more_goes_out_for_a_while(wire: Wire) -> None:
+    headers = {"X-Business-Use-Case-Usage": business_usage(140)}
+    wire.expect("POST /v26.0/1122/feed", json=POST, headers=headers)
+    asking, before = session(wire), datetime.now(UTC)
+    FACEBOOK.send_step(sent(), asking)
+    [seen] = asking.seen
+    assert (seen.remaining, seen.blocked) == (0, False)
+    assert seen.reset_at is not None
+    assert 300 <= (seen.reset_at - before).total_seconds() < 360
 
 
 @pytest.mark.parametrize(
