@@ -18,7 +18,14 @@ from hashlib import sha256
 from typing import Any, Literal
 from unicodedata import normalize
 
-from socialcron.errors import AuthExpired, OutcomeUnknown, PlatformError, PlatformFailure, RateLimited
+from socialcron.errors import (
+    AuthExpired,
+    OutcomeUnknown,
+    PlatformError,
+    PlatformFailure,
+    RateLimited,
+    Rejected,
+)
 from socialcron.model import Account, Confirmed, Look, PreparedStep, Ready, Saved, Step, Tokens, Wait
 from socialcron.platforms import meta
 from socialcron.platforms.base import App, Grant, optional_str, require_list, require_str
@@ -171,14 +178,19 @@ def _check_quota(handles: Mapping[str, Any], session: Session, shape: Shape) -> 
 def publish(step: PreparedStep, session: Session, shape: Shape) -> Confirmed:
     """Publish the container of the stored request.
 
-    What Meta answers for a container that is published already is not known, so that one is not sent at all.
+    What Meta answers for a container that is published already is not known. One that is known to be is not sent at
+    all; and as the content was judged when the container was made, a refusal of it here is no last word: the next
+    `prepare` asks the container.
 
-    Raises RateLimited, Rejected, AuthExpired, Unavailable, PlatformFailure, OutcomeUnknown.
+    Raises RateLimited, AuthExpired, Unavailable, PlatformFailure, OutcomeUnknown.
     """
     if step.handles.get("published"):
         raise OutcomeUnknown(f"{session.where}: the container is published already")
     path = f"/{step.handles['user']}/{shape.publish}"
-    answer = session.write("POST", path, **{shape.body: dict(step.request)})
+    try:
+        answer = session.write("POST", path, **{shape.body: dict(step.request)})
+    except Rejected as exc:
+        raise PlatformFailure(exc.message, retryable=True, http_status=exc.http_status) from exc
     remote_id = optional_str(answer.json, "id")
     if remote_id is None:
         raise OutcomeUnknown(
@@ -292,9 +304,16 @@ def refresh(
 
 
 def exchange(
-    grant: Grant, app: App, settings: Mapping[str, Any], http: Http, *, where: str, code_url: str, host: str,
+    grant: Grant,
+    app: App,
+    settings: Mapping[str, Any],
+    http: Http,
+    *,
+    where: str,
+    code_url: str,
+    host: str,
     grant_type: str,
-) -> tuple[Tokens, Any]:  # fmt: skip
+) -> tuple[Tokens, Any]:
     """The code for a token of an hour, and that for one of sixty days.
 
     Also returns the first answer's body. code_url: where the code is traded; it is below `base_url` where that is
@@ -316,8 +335,7 @@ def exchange(
     short = require_str(body, "access_token", where)
     query = {"grant_type": grant_type, "client_secret": app.client_secret, "access_token": short}
     answer = session.upload("GET", "/access_token", params=query)
-    own = {"client_id": app.client_id, "client_secret": app.client_secret}
-    return _tokens(own, answer, where), body
+    return _tokens({}, answer, where), body
 
 
 def _tokens(credentials: Mapping[str, Any], answer: Answer, where: str) -> Tokens:

@@ -277,7 +277,7 @@ class Instagram:
     def send_step(self, step: PreparedStep, session: Session) -> Confirmed:
         """Publish the container; its media id, and the permalink where it can be had at once.
 
-        Raises RateLimited, Rejected, AuthExpired, Unavailable, PlatformFailure, OutcomeUnknown.
+        Raises RateLimited, AuthExpired, Unavailable, PlatformFailure, OutcomeUnknown.
         Source: https://developers.facebook.com/docs/instagram-platform/instagram-graph-api/reference/ig-user/media_publish
         """
         return containers.publish(step, session, _SHAPE)
@@ -333,14 +333,19 @@ class Instagram:
 
         Source: https://developers.facebook.com/docs/instagram-platform/instagram-api-with-instagram-login/business-login
         """
-        own = settings.get("base_url")
+        if _by_facebook(settings):
+            raise PlatformFailure(
+                "instagram: login=facebook has no consent page of its own",
+                hint="Connect the page as facebook, then add the account with the page's token and its page_id.",
+                retryable=False,
+            )
         tokens, granted = containers.exchange(
             grant,
             app,
             settings,
             http,
             where="instagram",
-            code_url="/oauth/access_token" if own else TOKEN_URL,
+            code_url="/oauth/access_token" if settings.get("base_url") else TOKEN_URL,
             host=GRAPH,
             grant_type="ig_exchange_token",
         )
@@ -378,11 +383,11 @@ def _is_video(item: Media) -> bool:
 
 def _use(step: Step) -> str:
     """image, carousel, reel or story; "" while the type of the one attachment is not known."""
-    if step.options.get("type") == _STORY:
-        return "story"
+    if (kind := step.options.get("type")) in (_REEL, _STORY):
+        return str(kind)
     if len(step.media) > 1:
         return "carousel"
-    if step.options.get("type") == _REEL or any(_is_video(item) for item in step.media):
+    if any(_is_video(item) for item in step.media):
         return "reel"
     return "image" if all(item.mime_type for item in step.media) else ""
 
@@ -478,7 +483,7 @@ def _option_problems(options: Mapping[str, Any], use: str, most_names: int) -> I
         yield problem("type", f"{kind!r} is none of {', '.join(_TYPES)}")
     for name, uses in _USES.items():
         if name in given and use and use not in uses:
-            yield problem(name, f"is for {', '.join(uses)}, and this is a {use}")
+            yield problem(name, f"is only for {', '.join(uses)}; this post is: {use}")
     for name in ("share_to_feed", "is_ai_generated"):
         if name in given and _truth(given[name]) is None:
             yield problem(name, f"{given[name]!r} is neither true nor false")

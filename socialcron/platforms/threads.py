@@ -214,7 +214,7 @@ class Threads:
     def send_step(self, step: PreparedStep, session: Session) -> Confirmed:
         """Publish the container; its media id, and the permalink where it can be had at once.
 
-        Raises RateLimited, Rejected, AuthExpired, Unavailable, PlatformFailure, OutcomeUnknown.
+        Raises RateLimited, AuthExpired, Unavailable, PlatformFailure, OutcomeUnknown.
         Source: https://developers.facebook.com/docs/threads/reference/publishing
         """
         return containers.publish(step, session, _SHAPE)

@@ -137,6 +137,7 @@ def test_validate__takes_every_kind_of_post(media: tuple[Media, ...], options: d
         (step(), "media", "without an image"),
         (step(*[IMAGE] * 11), "media", "11 attachments, at most 10"),
         (step(IMAGE, IMAGE, type="story"), "media", "2 attachments, at most 1"),
+        (step(VIDEO, VIDEO, type="reel"), "media", "2 attachments, at most 1"),
         (step(IMAGE, text="x" * 2201), "text", "2201 characters, at most 2200"),
         (step(IMAGE, text="👍" * 1101), "text", "2202 characters, at most 2200"),
         (step(IMAGE, text=" ".join(f"#tag{n}" for n in range(31))), "text", "31 hashtags, at most 30"),
@@ -151,7 +152,7 @@ def test_validate__takes_every_kind_of_post(media: tuple[Media, ...], options: d
         (step(replace(VIDEO, duration_seconds=90.0), type="story"), "media[1]", "at most 60"),
         (step(replace(VIDEO, frame_rate=15.0)), "media[1]", "15 frames per second, at least 23"),
         (step(IMAGE, type="album"), "options.type", "'album' is none of post, reel, story"),
-        (step(IMAGE, thumb_offset="5"), "options.thumb_offset", "is for reel, and this is a image"),
+        (step(IMAGE, thumb_offset="5"), "options.thumb_offset", "is only for reel; this post is: image"),
         (step(VIDEO, thumb_offset="soon"), "options.thumb_offset", "'soon' is not a number"),
         (step(VIDEO, share_to_feed="maybe"), "options.share_to_feed", "'maybe' is neither"),
         (step(VIDEO, cover_url="cover.jpg"), "options.cover_url", "not a public address"),
@@ -455,12 +456,34 @@ def test_send_step__never_publishes_a_container_that_is_published(wire: Wire) ->
 def test_errors__mean_what_the_reference_says(
     wire: Wire, code: int, subcode: int | None, kind: type[PlatformError], retryable: bool
 ) -> None:
+    wire.expect(f"POST {ROOT}/17841/media", 400, json=refusal(code, subcode, "It did not work"))
+    with pytest.raises(kind, match="It did not work") as caught:
+        INSTAGRAM.prepare(step(IMAGE), session(wire))
+    assert type(caught.value) is kind
+    assert caught.value.retryable is retryable
+
+
+@pytest.mark.parametrize(
+    ("code", "subcode", "kind", "retryable"),
+    [
+        (9007, 2207027, PlatformFailure, True),
+        (24, 2207008, PlatformFailure, True),
+        (9, 2207042, RateLimited, True),
+        (4, 2207051, PlatformFailure, False),
+        (190, 463, AuthExpired, False),
+        # Perhaps this is how a published container is refused: the next `prepare` asks it.
+        (100, None, PlatformFailure, True),
+    ],
+)
+def test_send_step__a_refusal_of_content_that_was_taken_is_no_last_word(
+    wire: Wire, code: int, subcode: int | None, kind: type[PlatformError], retryable: bool
+) -> None:
     wire.expect(f"POST {ROOT}/17841/media_publish", 400, json=refusal(code, subcode, "It did not work"))
     mine = session(wire)
     with pytest.raises(kind, match="It did not work") as caught:
         INSTAGRAM.send_step(sent(), mine)
     assert type(caught.value) is kind
-    assert caught.value.retryable is retryable
+    assert (caught.value.retryable, caught.value.http_status) == (retryable, 400)
     assert mine.visible == "refused"
 
 
@@ -624,11 +647,8 @@ def test_connect_accounts__trades_code_and_short_token(wire: Wire) -> None:
     [found] = INSTAGRAM.connect_accounts(grant, APP, {}, wire.http)
     assert (found.external_id, found.handle) == ("17841", "cafe")
     assert found.scopes == ("instagram_business_basic", "b")
-    assert found.tokens.credentials.items() >= {
-        ("access_token", "long"),
-        ("client_id", "app"),
-        ("client_secret", "hush"),
-    }
+    assert found.tokens.credentials.keys() == {"access_token", "issued_at"}
+    assert found.tokens.credentials["access_token"] == "long"
     code, long, me = wire.requests
     assert code.url == "https://api.instagram.com/oauth/access_token"
     assert dict(httpx.QueryParams(code.content.decode())) == {
@@ -659,6 +679,12 @@ def test_connect_accounts__a_refused_code_needs_a_person(wire: Wire) -> None:
     wire.expect("POST /oauth/access_token", 400, json={"error_type": "OAuthException", "code": 400})
     with pytest.raises(AuthExpired):
         INSTAGRAM.connect_accounts(Grant(code="c", redirect_uri="http://a/"), APP, {}, wire.http)
+
+
+def test_connect_accounts__facebooks_login_goes_by_the_page(wire: Wire) -> None:
+    grant = Grant(code="c", redirect_uri="http://a/")
+    with pytest.raises(PlatformFailure, match="login=facebook"):
+        INSTAGRAM.connect_accounts(grant, APP, {"login": "facebook"}, wire.http)
 
 
 def test_identify__by_facebook_needs_a_page_or_an_id(wire: Wire) -> None:

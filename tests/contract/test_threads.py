@@ -339,12 +339,20 @@ def test_errors__mean_what_is_documented(
 ) -> None:
     """…/docs/threads/troubleshooting"""
     body = {"error": {"message": "It did not work", "type": "OAuthException", **error}}
-    wire.expect("POST /v1.0/17841/threads_publish", 400, json=body)
-    mine = session(wire)
+    wire.expect("POST /v1.0/17841/threads", 400, json=body)
     with pytest.raises(kind) as caught:
-        THREADS.send_step(sent(), mine)
+        THREADS.prepare(step(), session(wire))
     assert type(caught.value) is kind
     assert caught.value.retryable is retryable
+
+
+def test_send_step__a_container_that_is_not_visible_yet_is_tried_again(wire: Wire) -> None:
+    body = {"error": {"message": "Media not found", "code": 24, "error_subcode": 4279009}}
+    wire.expect("POST /v1.0/17841/threads_publish", 400, json=body)
+    mine = session(wire)
+    with pytest.raises(PlatformFailure) as caught:
+        THREADS.send_step(sent(), mine)
+    assert caught.value.retryable
     assert mine.visible == "refused"
 
 
