@@ -35,6 +35,7 @@ from socialcron.sandbox.faults import (
     parse_faults,
 )
 from socialcron.sandbox.frame import Clock, Platform, Route
+from socialcron.sandbox.google_business import GoogleBusiness
 from socialcron.sandbox.instagram import Instagram
 from socialcron.sandbox.linkedin import LinkedIn
 from socialcron.sandbox.mastodon import Mastodon, MastodonNoKey
@@ -43,18 +44,21 @@ from socialcron.sandbox.threads import Threads
 from socialcron.sandbox.tiktok import TikTok
 from socialcron.sandbox.wire import Connection, Reply, Request, Unreadable
 from socialcron.sandbox.x import X
+from socialcron.sandbox.youtube import YouTube
 
 PLATFORMS: dict[str, type[Platform]] = {
     "mastodon": Mastodon,
     "mastodon-nokey": MastodonNoKey,
     "bluesky": Bluesky,
     "facebook": Facebook,
+    "google_business": GoogleBusiness,
     "instagram": Instagram,
     "threads": Threads,
     "linkedin": LinkedIn,
     "pinterest": Pinterest,
     "tiktok": TikTok,
     "x": X,
+    "youtube": YouTube,
 }
 IDLE_SECONDS = 75.0  # a connection without a request for so long is closed
 BACKLOG = 512
