@@ -17,7 +17,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from socialcron.errors import AuthExpired, OutcomeUnknown, PlatformError, PlatformFailure, Rejected
+from socialcron.errors import AuthExpired, Duplicate, OutcomeUnknown, PlatformError, PlatformFailure, Rejected
 from socialcron.model import (
     Accepted,
     Account,
@@ -206,12 +206,10 @@ class Facebook:
         https://developers.facebook.com/docs/video-api/guides/reels-publishing
         """
         path, body = str(step.request["path"]), step.request["json"]
+        if path.endswith("/video_reels"):
+            return _finish_reel(step, session)
         asked = {"fields": "id,permalink_url"} if path.endswith("/feed") else {}
         answer = session.write("POST", path, params=asked, json=body)
-        if path.endswith("/video_reels"):
-            if not isinstance(answer.json, Mapping) or answer.json.get("success") is not True:
-                raise OutcomeUnknown(f"{session.where}: no word of success", http_status=answer.status)
-            return Accepted(handles={**step.handles, "accepted": True}, seconds=_LOOK_SECONDS)
         remote_id = optional_str(answer.json, "id")
         if remote_id is None:
             raise OutcomeUnknown(f"{session.where}: the answer has no id", http_status=answer.status)
@@ -458,6 +456,27 @@ def _confirmed(remote_id: str, url: str | None, session: Session) -> Confirmed:
     return Confirmed(
         remote_id=remote_id, url=f"https://www.facebook.com{url}" if url and url.startswith("/") else url
     )
+
+
+def _finish_reel(step: PreparedStep, session: Session) -> Accepted:
+    """Publish the reel. A refusal counts only while Facebook does not show or process the reel all the same.
+
+    It refuses what an earlier send has done already, one believed lost, as a straggler.
+    """
+    try:
+        answer = session.write("POST", str(step.request["path"]), json=step.request["json"])
+    except (Duplicate, Rejected) as refusal:
+        look = Look()
+        with suppress(PlatformError):
+            look = _look_at_video(step, str(step.handles.get("video_id")), session)
+        if look.matches or look.waiting_seconds is not None:
+            raise OutcomeUnknown(
+                f"{refusal.message} (but the reel is there)", http_status=refusal.http_status
+            ) from refusal
+        raise
+    if not isinstance(answer.json, Mapping) or answer.json.get("success") is not True:
+        raise OutcomeUnknown(f"{session.where}: no word of success", http_status=answer.status)
+    return Accepted(handles={**step.handles, "accepted": True}, seconds=_LOOK_SECONDS)
 
 
 # --- what became of it -----------------------------------------------------------------------------------------

@@ -458,6 +458,27 @@ def test_send_step__the_end_of_a_reel_without_success_is_unknown(wire: Wire, bod
         FACEBOOK.send_step(sent("video_reels", REEL, upload_phase="finish"), session(wire))
 
 
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (status("ready", "published", "complete"), OutcomeUnknown),
+        (status("processing"), OutcomeUnknown),
+        (status("upload_complete"), Rejected),
+        (status("expired"), Rejected),
+        (failure(2), Rejected),
+    ],
+)
+def test_send_step__a_reel_that_is_there_was_not_refused(
+    wire: Wire, answer: dict[str, Any], kind: type[PlatformError]
+) -> None:
+    wire.expect("POST /v26.0/1122/video_reels", 400, json=failure(100))
+    wire.expect("GET /v26.0/55", 200 if "status" in answer else 400, json=answer)
+    if "published" in str(answer):
+        wire.expect("GET /v26.0/55", json={"permalink_url": "/reel/55/"})
+    with pytest.raises(kind, match="No"):
+        FACEBOOK.send_step(sent("video_reels", REEL, upload_phase="finish"), session(wire))
+
+
 @pytest.mark.parametrize("answer", [(500, failure(1, is_transient=True)), (503, {}), (409, {}), (302, {})])
 def test_send_step__anything_but_a_refusal_is_unknown(wire: Wire, answer: tuple[int, Any]) -> None:
     wire.expect("POST /v26.0/1122/feed", answer[0], json=answer[1])
