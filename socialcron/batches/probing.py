@@ -32,7 +32,7 @@ IMAGES = {
 _PILLOW_BYTES = 32 * 2**20
 
 # libmediainfo's names of containers.
-_VIDEOS = {
+VIDEOS = {
     "MPEG-4": "video/mp4",
     "WebM": "video/webm",
     "Matroska": "video/x-matroska",
@@ -43,7 +43,7 @@ _VIDEOS = {
     "Windows Media": "video/x-ms-wmv",
     "Flash Video": "video/x-flv",
 }
-_AUDIOS = {
+AUDIOS = {
     "MPEG-4": "audio/mp4",
     "WebM": "audio/webm",
     "Matroska": "audio/x-matroska",
@@ -55,7 +55,7 @@ _AUDIOS = {
     "AIFF": "audio/aiff",
     "Windows Media": "audio/x-ms-wma",
 }
-_STILLS = {
+STILLS = {
     **IMAGES,
     "AVIF": "image/avif",
     "HEIC": "image/heic",
@@ -125,7 +125,7 @@ def _film(file: BinaryIO) -> dict[str, Any] | None:
         return None
     general: Any = next((track for track in tracks if track.track_type == "General"), None)
     name = str(general.format) if general else ""
-    for kind, known in (("Video", _VIDEOS), ("Audio", _AUDIOS), ("Image", _STILLS)):
+    for kind, known in (("Video", VIDEOS), ("Audio", AUDIOS), ("Image", STILLS)):
         track: Any = next((track for track in tracks if track.track_type == kind), None)
         mime_type = known.get(name) or known.get(name.upper())
         if track is None or mime_type is None or (kind != "Audio" and not track.width):

@@ -96,6 +96,7 @@ class GoogleBusiness:
             MediaRule(
                 kind="image",
                 mime_types=frozenset({"image/jpeg", "image/png"}),
+                by_url=True,
                 source=_PHOTOS,
                 date=_READ_ON,
                 min_bytes=10_240,

@@ -13,7 +13,7 @@ from socialcron.model import Media, Problem
 from socialcron.platforms.base import Declaration, MediaRule
 
 _HASHTAG = re.compile(r"(?<![\w&/])[#＃](?=\w*[^\W\d_])\w+")
-_MENTION = re.compile(r"(?<![\w@/])@\w[\w.]*")
+_MENTION = re.compile(r"(?<![\w@/])@\w+(?:\.\w+)*")
 
 
 def option_problems(options: Mapping[str, object], declaration: Declaration) -> Iterator[Problem]:

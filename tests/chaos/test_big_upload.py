@@ -1,7 +1,7 @@
 """A large film: the process is killed midway, the next run sends only the rest, and neither holds it in memory.
 
 The processes are real ones, not forks of this one: their peak memory is their own. `make chaos` sends 200 MB, as people
-do; elsewhere it is 20, of which a process that held it all would still show.
+do; elsewhere 50, which a process that held it all would still show.
 """
 
 from __future__ import annotations
