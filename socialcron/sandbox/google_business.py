@@ -49,7 +49,7 @@ class GoogleBusiness(Google):
     """Switch: `polls`, how many looks a new post stays PROCESSING; 0 shows it at once."""
 
     scopes = ("business.manage",)
-    limits: ClassVar = {"posts": (Limit(10, 60), Limit(300, 60)), "read": (Limit(300, 60),)}
+    limits: ClassVar = {"posts": (Limit(10, 60),), "read": (Limit(300, 60),)}
     switches = (*Google.switches, "polls")
 
     def __init__(self, *args: Any, **options: Any) -> None:
