@@ -149,6 +149,7 @@ class Look:
     """What asking the platform about an unknown step showed.
 
     `matches`: our own posts that equal the step and are not older than its first send less 60 s, newest first.
+    `certain`: the match was asked for by what only this step has (a handle), so no other post can be meant.
     `complete`: the answers were all 200, for the same account, and reach back past that moment; only then does
     an empty `matches` say anything.
     `occupied`: a client-chosen id exists but holds something else, so this step never arrived: draw another id.
@@ -159,6 +160,7 @@ class Look:
     """
 
     matches: tuple[Confirmed, ...] = ()
+    certain: bool = False
     complete: bool = True
     occupied: bool = False
     key_works: bool = True

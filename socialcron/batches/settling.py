@@ -99,7 +99,7 @@ class SettleJob:
         if look.waiting_seconds is not None:
             return self._still_working(look.waiting_seconds)
         candidates = self._unowned(look)
-        if len(candidates) == 1 and not self._twin():
+        if len(candidates) == 1 and (look.certain or not self._twin()):
             return self._adopt(candidates[0])
         if candidates:
             return self._postpone(
