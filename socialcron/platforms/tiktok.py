@@ -222,14 +222,10 @@ class TikTok:
         source = request["body"]["source_info"]
         if handles.get("whole"):
             return Ready(request=request, handles=handles)
-        first, length = _chunk(handles["offset"], source)
-        if first + length < source["video_size"]:
-            return Saved(handles=_put_chunk(step.media[0], handles, source, session))
-        return Ready(
-            request=request
-            | {"last_chunk": {"first": first, "length": length, "type": step.media[0].mime_type}},
-            handles=handles,
-        )
+        chunk = _chunk(handles["offset"], source) | {"type": step.media[0].mime_type}
+        if chunk["first"] + chunk["length"] < chunk["size"]:
+            return Saved(handles=_put_chunk(step.media[0], handles, chunk, session))
+        return Ready(request=request | {"last_chunk": chunk}, handles=handles)
 
     def send_step(self, step: PreparedStep, session: Session) -> Accepted:
         """The last chunk of an upload (from the stored range of the file), or the init request of what TikTok fetches.
@@ -245,13 +241,8 @@ class TikTok:
             return Accepted(handles=handles, seconds=_LOOK_SECONDS)
         if part := step.request.get("last_chunk"):
             session.memo.pop(_memo_key(handles), None)
-            answer = session.write(
-                "PUT",
-                _reachable(handles["upload_url"], session),
-                signed=False,
-                headers=_chunk_headers(part, step.request["body"]["source_info"]["video_size"]),
-                content=files.stream_part(step.media[0], part["first"], part["length"]),
-            )
+            url = _reachable(handles["upload_url"], session)
+            answer = session.write("PUT", url, **_chunk_request(step.media[0], part))
             if answer.status != 201:
                 raise OutcomeUnknown(
                     f"{session.where}: HTTP {answer.status} to the last chunk", http_status=answer.status
@@ -410,18 +401,12 @@ def _problems(step: Step, choice: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _media_problems(media: Sequence[Media], kind: str | None, choice: Mapping[str, Any]) -> Iterator[Problem]:
-    videos = sum(_is(item, "video") for item in media)
     if not media:
-        yield Problem(
-            field="media", message="TikTok has no posts of text alone: one video, or 1 to 35 photos"
-        )
+        yield Problem(field="media", message="none, and TikTok has no posts of text alone")
     elif kind == "video" and len(media) > 1:
-        counted = (
-            f"{videos} videos"
-            if videos == len(media)
-            else f"{len(media)} attachments, {videos} of them video"
+        yield Problem(
+            field="media", message=f"{len(media)} attachments, at most 1 where one of them is a video"
         )
-        yield Problem(field="media", message=f"{counted}: a post is at most 1 video, and nothing else")
     elif len(media) > _limit("images"):
         yield Problem(field="media", message=f"{len(media)} photos, at most {_limit('images')}")
     yield from rules.media_problems(media, TikTok.declaration.media)
@@ -451,10 +436,9 @@ def _option_problems(step: Step, kind: str | None, choice: Mapping[str, Any]) ->
     ):
         if name in choice and ((number := _whole(choice[name])) is None or number > most):
             yield _misused(name, choice[name], f"a whole number from 0 to {most}")
-    for name in sorted(
-        step.options.keys() & {"video": _PHOTO_ONLY, "image": _VIDEO_ONLY}.get(kind or "", set())
-    ):
-        yield Problem(field=f"options.{name}", message=f"has no meaning for a {kind}")
+    foreign = {"video": _PHOTO_ONLY, "image": _VIDEO_ONLY}.get(kind or "", frozenset())
+    for name in sorted(foreign & step.options.keys()):
+        yield Problem(field=f"options.{name}", message=f"has no meaning for {kind}s")
 
 
 def _misused(name: str, value: Any, allowed: str) -> Problem:
@@ -598,20 +582,22 @@ def _chunk_plan(size: int) -> dict[str, int]:
     }
 
 
-def _chunk(offset: int, source: Mapping[str, int]) -> tuple[int, int]:
-    """First byte and length of what comes next: from `offset` to the end of the chunk it is in."""
-    number = offset // source["chunk_size"] + 1
-    last = number >= source["total_chunk_count"]
-    return offset, (source["video_size"] if last else number * source["chunk_size"]) - offset
+def _chunk(offset: int, source: Mapping[str, int]) -> dict[str, Any]:
+    """What comes next: from `offset` to the end of the chunk it is in; `size` is that of the whole video."""
+    number, size = offset // source["chunk_size"] + 1, source["video_size"]
+    end = size if number >= source["total_chunk_count"] else number * source["chunk_size"]
+    return {"first": offset, "length": end - offset, "size": size}
 
 
-def _chunk_headers(part: Mapping[str, Any], size: int) -> dict[str, str]:
-    first, length = part["first"], part["length"]
-    return {
-        "content-type": part["type"],
+def _chunk_request(video: Media, chunk: Mapping[str, Any]) -> dict[str, Any]:
+    """What `session.upload` and `session.write` take. Without our token: the address carries one of its own."""
+    first, length = chunk["first"], chunk["length"]
+    headers = {
+        "content-type": chunk["type"],
         "content-length": str(length),
-        "content-range": f"bytes {first}-{first + length - 1}/{size}",
+        "content-range": f"bytes {first}-{first + length - 1}/{chunk['size']}",
     }
+    return {"signed": False, "headers": headers, "content": files.stream_part(video, first, length)}
 
 
 def _fingerprint(step: Step, request: Mapping[str, Any]) -> str:
@@ -665,30 +651,26 @@ def _memo_key(handles: Mapping[str, Any]) -> str:
 
 
 def _put_chunk(
-    video: Media, handles: dict[str, Any], source: Mapping[str, int], session: Session
+    video: Media, handles: dict[str, Any], chunk: Mapping[str, Any], session: Session
 ) -> dict[str, Any]:
     """Upload one chunk that is not the last. The new handles; without an upload if TikTok wants it begun anew."""
-    first, length = _chunk(handles["offset"], source)
     session.memo.pop(_memo_key(handles), None)  # until this one is known to be there
     answer = session.upload(
         "PUT",
         _reachable(handles["upload_url"], session),
         accept=(416,) if handles.get("again") else (403, 404, 416),
-        signed=False,
-        headers=_chunk_headers(
-            {"first": first, "length": length, "type": video.mime_type}, source["video_size"]
-        ),
-        content=files.stream_part(video, first, length),
+        **_chunk_request(video, chunk),
     )
     if answer.status in (403, 404):  # the address is over, or the task unknown
         return {"again": True}
-    stored = first + length
+    stored = chunk["first"] + chunk["length"]
     if answer.status == 416:  # it has other bytes than we think, and says which
         found = re.fullmatch(r"bytes 0-(\d{1,15})/\d+", answer.headers.get("content-range", ""))
         stored = int(found[1]) + 1 if found else 0
-    if answer.status not in (206, 416) or stored <= first:
+    # Only forwards: whether to go back is for the next run to ask, or two such answers could take turns for ever.
+    if answer.status not in (206, 416) or stored <= chunk["first"]:
         raise PlatformFailure(
-            f"{session.where}: HTTP {answer.status} to the chunk at byte {first}",
+            f"{session.where}: HTTP {answer.status} to the chunk at byte {chunk['first']}",
             retryable=True,
             http_status=answer.status,
         )

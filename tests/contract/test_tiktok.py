@@ -47,7 +47,7 @@ SAMPLE = Sample(
                 "total_chunk_count": 1,
             },
         },
-        "last_chunk": {"first": 0, "length": 12, "type": "video/mp4"},
+        "last_chunk": {"first": 0, "length": 12, "size": 12, "type": "video/mp4"},
     },
     handles={
         "publish_id": "v_pub_file~v2-1.123",
@@ -207,14 +207,14 @@ def test_validate__counts_utf16_units(video: Media, media: str, text: str, fits:
     ("media", "options", "field", "words"),
     [
         ([], {}, "media", "no posts of text alone"),
-        (["video/mp4", "video/mp4"], {}, "media", "2 videos: a post is at most 1"),
-        (["image/jpeg", "video/mp4"], {}, "media", "2 attachments, 1 of them video"),
+        (["video/mp4", "video/mp4"], {}, "media", "2 attachments, at most 1"),
+        (["image/jpeg", "video/mp4"], {}, "media", "2 attachments, at most 1"),
         (["image/jpeg"] * 36, {}, "media", "36 photos, at most 35"),
         (["image/png"], {}, "media[1]", "image/png; allowed: image/jpeg, image/webp"),
         (["video/x-msvideo"], {}, "media[1]", "video/x-msvideo"),
         (["image/jpeg"], {"title": "x" * 91}, "options.title", "91 UTF-16 units, at most 90"),
-        (["video/mp4"], {"title": "x"}, "options.title", "no meaning for a video"),
-        (["image/jpeg"], {"disable_duet": True}, "options.disable_duet", "no meaning for a image"),
+        (["video/mp4"], {"title": "x"}, "options.title", "no meaning for videos"),
+        (["image/jpeg"], {"disable_duet": True}, "options.disable_duet", "no meaning for images"),
         (["video/mp4"], {"privacy_level": "public"}, "options.privacy_level", "'public'"),
         (["video/mp4"], {"mode": "draft"}, "options.mode", "direct, inbox"),
         (["video/mp4"], {"source": "push"}, "options.source", "upload, pull"),
@@ -366,12 +366,16 @@ def test_prepare__announces_the_upload_with_every_choice_made(wire: Wire, video:
 def test_prepare__plans_chunks_as_the_guide_says(size: int, chunk_size: int, count: int, last: int) -> None:
     plan = tiktok._chunk_plan(size)
     assert plan == {"video_size": size, "chunk_size": chunk_size, "total_chunk_count": count}
-    assert tiktok._chunk((count - 1) * chunk_size, plan) == (size - last, last)
+    assert tiktok._chunk((count - 1) * chunk_size, plan) == {
+        "first": size - last,
+        "length": last,
+        "size": size,
+    }
 
 
 def test_prepare__a_small_video_leaves_everything_to_the_send(wire: Wire, video: Media) -> None:
     prepared = uploaded(wire, video)
-    assert prepared.request["last_chunk"] == {"first": 0, "length": 4096, "type": "video/mp4"}
+    assert prepared.request["last_chunk"] == {"first": 0, "length": 4096, "size": 4096, "type": "video/mp4"}
     assert prepared.request["path"] == "/v2/post/publish/video/init/"
 
 
@@ -397,6 +401,7 @@ def test_prepare__uploads_one_chunk_per_call_and_leaves_the_last_to_the_send(
     assert results[-1].request["last_chunk"] == {
         "first": 20_000_000,
         "length": 15_000_000,
+        "size": 35_000_000,
         "type": "video/mp4",
     }
     first, second = wire.requests[2:]
