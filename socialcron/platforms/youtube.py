@@ -62,6 +62,7 @@ from socialcron.platforms.text import with_link
 _HOST = "https://www.googleapis.com"
 _INSERT = "https://developers.google.com/youtube/v3/docs/videos/insert"
 _THUMBNAIL = "https://developers.google.com/youtube/v3/docs/thumbnails/set"
+_QUOTAS = "https://developers.google.com/youtube/v3/determine_quota_cost"
 _READ_ON = "2026-09-11"
 
 # https://developers.google.com/youtube/v3/guides/using_resumable_upload_protocol
@@ -99,6 +100,9 @@ class YouTube:
             Limit(name="text", value=5000, unit="bytes of UTF-8", source=_INSERT, date=_READ_ON),
             Limit(name="tags", value=500, unit="characters in total", source=_INSERT, date=_READ_ON),
             Limit(name="media", value=1, unit="video", source=_INSERT, date=_READ_ON),
+            Limit(
+                name="uploads", value=100, unit="per day and Google project", source=_QUOTAS, date=_READ_ON
+            ),
         ),
         credentials=(OAUTH2,),
         media=(
@@ -517,7 +521,7 @@ def _look_in_uploads(step: PreparedStep, session: Session) -> Look:
     same_channel = session.account_id in (None, require_str(channels[0], "id", where))
     content = require(channels[0], "contentDetails", Mapping, where)
     playlist = require_str(require(content, "relatedPlaylists", Mapping, where), "uploads", where)
-    title = step.request["video"]["snippet"]["title"]
+    title = step.request["video"]["snippet"]["title"].split()
     matches: list[Confirmed] = []
     query = {"part": "snippet,contentDetails", "playlistId": playlist, "maxResults": str(_PAGE)}
     for _ in range(_MAX_PAGES):
@@ -529,7 +533,7 @@ def _look_in_uploads(step: PreparedStep, session: Session) -> Look:
                 raise PlatformFailure(f"{where}: an upload has no readable publishedAt", retryable=True)
             if published_at < since:
                 return Look(matches=tuple(matches), complete=same_channel)
-            if str(snippet.get("title")).strip() == title:
+            if str(snippet.get("title")).split() == title:
                 details = require(item, "contentDetails", Mapping, where)
                 matches.append(_confirmed(require_str(details, "videoId", where)))
         following = optional_str(body, "nextPageToken")
@@ -568,6 +572,11 @@ def _explain(answer: Answer, where: str) -> PlatformError:
         return RateLimited(said, retry_after=_CHANNEL_PAUSE_SECONDS, http_status=status)
     if why in _TOO_FAST:
         return RateLimited(said, retry_after=answer.retry_after, http_status=status)
+    if why == "forbidden" and answer.path.endswith("/thumbnails/set"):
+        # A channel may upload and yet not choose thumbnails: nothing is wrong with the token.
+        return PlatformFailure(
+            said, hint="Verify the channel at youtube.com/verify.", retryable=False, http_status=status
+        )
     if why in _RIGHTS and status in (401, 403):
         return AuthExpired(
             said,

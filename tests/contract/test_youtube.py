@@ -471,6 +471,17 @@ def test_thumbnail__is_set_for_the_video_it_belongs_to(wire: Wire, tmp_path: Pat
     assert (look.complete, look.matches) == (True, ())
 
 
+def test_thumbnail__a_channel_that_may_not_choose_them_stays_connected(wire: Wire, tmp_path: Path) -> None:
+    image = Media(source="t.png", path=tmp_path / "t.png", mime_type="image/png", size_bytes=3)
+    (tmp_path / "t.png").write_bytes(b"PNG")
+    request = {"video_id": "dQw4w9WgXcQ", "content_type": "image/png"}
+    sending = PreparedStep(number=1, kind="thumbnail", key="k", request=request, media=(image,))
+    wire.expect("POST /upload/youtube/v3/thumbnails/set", 403, json=error("forbidden"))
+    with pytest.raises(PlatformFailure, match="forbidden") as caught:
+        YOUTUBE.send_step(sending, session(wire))
+    assert not caught.value.retryable
+
+
 # --- reconcile ---------------------------------------------------------------------------------------------
 
 
@@ -536,7 +547,7 @@ def expect_uploads(wire: Wire, *pages: Mapping[str, Any], gone: int = 404, chann
 def test_reconcile__looks_through_the_uploads_once_the_session_is_gone(
     wire: Wire, lost: PreparedStep, gone: int
 ) -> None:
-    page = uploads(("a", "Other", LATER), ("b", "Launch", LATER), ("c", "Launch", BEFORE))
+    page = uploads(("a", "Other", LATER), ("b", " Launch", LATER), ("c", "Launch", BEFORE))
     expect_uploads(wire, page, gone=gone)
     look = YOUTUBE.reconcile(lost, session(wire))
     assert [match.remote_id for match in look.matches] == ["b"]

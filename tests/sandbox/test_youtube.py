@@ -184,7 +184,7 @@ def test_metadata__is_refused(client: httpx.Client, video: dict[str, Any], why: 
         {"X_Upload_Content_Length": str(256 * 2**30 + 1)},
     ],
 )
-def test_session__is_refused(client: httpx.Client, changes: dict[str, str]) -> None:
+def test_session__is_refused(client: httpx.Client, changes: dict[str, Any]) -> None:
     assert begin(client, **changes).status_code == 400
 
 
