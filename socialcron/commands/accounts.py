@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
@@ -290,8 +291,6 @@ def connect_command(
 
 def _has_display() -> bool:
     """Whether a browser that is started here is seen by somebody."""
-    import os
-
     return sys.platform in ("darwin", "win32") or any(
         map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
     )

@@ -42,7 +42,7 @@ def accounts_to_refresh(
     """
     params = {
         "platforms": list(early_seconds),
-        "early_seconds": list(early_seconds.values()),
+        "early_seconds": [float(seconds) for seconds in early_seconds.values()],
         "within_seconds": within_seconds,
         "expiring": expiring,
     }

@@ -58,3 +58,39 @@ def test_twenty_processes__refresh_one_single_use_token_exactly_once(
     assert sorted(item["text"] for item in world.sandbox.posts(platform)) == sorted(TEXTS)
     counts = {"processes": PROCESSES, "refreshes": 1, "waited": waited}
     record_property("summary", {"title": f"one single-use token, {platform}", **counts})
+
+
+def test_processes_that_refresh_and_post_at_once__use_one_single_use_token_exactly_once(
+    world: World, environment: dict[str, str]
+) -> None:
+    account = world.account("x", auth="oauth2")
+    world.post(account)
+    world.run("UPDATE socialcron.accounts SET token_expires_at = now()")
+    world.sandbox.fault("slow", seconds=1.0, path="/2/oauth2/token", count=1)
+    commands = [["accounts", "refresh", "--json"]] * 5 + [["post-due", "--json"]]
+
+    runs = [children.start(command, environment) for command in commands]
+    ended = [run.wait() for run in runs]
+
+    assert [run.exit_code for run in ended] == [0] * len(commands), "\n".join(run.log for run in ended)
+    assert world.sandbox.platforms["x"].requests["POST /2/oauth2/token"] == 1
+    assert world.value("SELECT status FROM socialcron.accounts") == "active"
+    assert world.value("SELECT token_version FROM socialcron.accounts") == 1
+    assert len(world.sandbox.posts("x")) == 1
+
+
+@pytest.mark.parametrize("harm", ["lost", "after"])
+def test_a_refresh_that_dies_once_the_pair_is_stored__leaves_a_pair_that_works(
+    world: World, environment: dict[str, str], harm: children.Harm
+) -> None:
+    """lost: the commit's answer. A death before the commit costs the pair: the honest limit of single-use tokens."""
+    world.account("x", auth="oauth2")
+    world.run("UPDATE socialcron.accounts SET token_expires_at = now()")
+
+    children.run(["accounts", "refresh", "--json"], environment, children.Trap("store_tokens", harm))
+
+    world.pass_time(minutes=5)
+    world.run("UPDATE socialcron.accounts SET token_expires_at = now()")
+    again = children.run(["accounts", "refresh", "--json"], environment)
+    assert again.data["refreshed"] == 1, again.log
+    assert world.value("SELECT token_version FROM socialcron.accounts") == 2
