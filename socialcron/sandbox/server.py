@@ -40,6 +40,7 @@ from socialcron.sandbox.instagram import Instagram
 from socialcron.sandbox.linkedin import LinkedIn
 from socialcron.sandbox.mastodon import Mastodon, MastodonNoKey
 from socialcron.sandbox.pinterest import Pinterest
+from socialcron.sandbox.telegram import Telegram
 from socialcron.sandbox.threads import Threads
 from socialcron.sandbox.tiktok import TikTok
 from socialcron.sandbox.wire import Connection, Reply, Request, Unreadable
@@ -56,6 +57,7 @@ PLATFORMS: dict[str, type[Platform]] = {
     "threads": Threads,
     "linkedin": LinkedIn,
     "pinterest": Pinterest,
+    "telegram": Telegram,
     "tiktok": TikTok,
     "x": X,
     "youtube": YouTube,
