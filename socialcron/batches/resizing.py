@@ -41,17 +41,20 @@ def shrink(
     For a worker thread. Raises Rejected for an image that cannot be decoded.
     """
     best, least = step, count_problems(step)
-    for rule in sorted(rules, key=lambda rule: -(rule.max_bytes or 0)):
+    for rule in sorted(rules, key=lambda rule: rule.max_bytes or sys.maxsize, reverse=True):
         if rule.kind != "image" or rule.by_url or not least:
             continue
-        smaller = replace(step, media=tuple(_fit(item, rule, folder) for item in step.media))
-        if smaller.media != step.media and (count := count_problems(smaller)) < least:
+        smaller = replace(best, media=tuple(_fit(item, rule, folder) for item in best.media))
+        if smaller.media != best.media and (count := count_problems(smaller)) < least:
             best, least = smaller, count
     return best
 
 
 def _fit(media: Media, rule: MediaRule, folder: Path | None) -> Media:
-    if media.path is None or media.mime_type not in rule.mime_types or not _exceeds(media, rule):
+    mime_type = media.mime_type
+    if media.path is None or mime_type not in rule.mime_types or mime_type not in IMAGES.values():
+        return media
+    if not _exceeds(media, rule):
         return media
     try:
         with _one_at_a_time, Image.open(media.path, formats=tuple(IMAGES)) as original:
@@ -64,7 +67,7 @@ def _fit(media: Media, rule: MediaRule, folder: Path | None) -> Media:
             original.draft(None, (max(size), max(size)))  # a JPEG is decoded no larger than needed
             image = ImageOps.exif_transpose(original)
             profile = original.info.get("icc_profile") if image.mode in ("RGB", "RGBA", "L") else None
-            made = _encode(_plain(image), size, media.mime_type, rule, profile)
+            made = _encode(_plain(image), size, mime_type, rule, profile)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as exc:
         raise Rejected(f"media {media.source!r} cannot be resized: {exc}") from exc
     if made is None:

@@ -145,3 +145,15 @@ def test_shrink__refuses_an_image_that_breaks_off(tmp_path: Path) -> None:
 
     with pytest.raises(Rejected, match=r"'cat\.jpg' cannot be resized"):
         shrunk(tmp_path, noise[: len(noise) // 2], rule(max_width=100), name="cat.jpg")
+
+
+def test_shrink__makes_several_images_fit_each_its_own_rule(tmp_path: Path) -> None:
+    rules = (rule("image/png", max_width=100), rule("image/jpeg", max_width=50, max_bytes=10_000))
+    (tmp_path / "a.png").write_bytes(media.png("", 300, 200))
+    (tmp_path / "b.jpg").write_bytes(media.jpeg(300, 200))
+    images = tuple(probe(Media(source=name), tmp_path / name) for name in ("a.png", "b.jpg"))
+    step = Step(number=0, kind="post", text="", media=images)
+
+    found = shrink(step, rules, lambda tried: len(list(media_problems(tried.media, rules))), tmp_path)
+
+    assert [item.width for item in found.media] == [100, 50]
