@@ -494,7 +494,7 @@ def _look_at_video(step: PreparedStep, video_id: str, session: Session) -> Look:
     is_reel = str(step.request["path"]).endswith("/video_reels")
     overall, publishing = status.get("video_status"), _part(status, "publishing_phase")
     if publishing.get("publish_status") == "published" or (overall == "ready" and not is_reel):
-        return Look(matches=(_confirmed(video_id, None, session),))
+        return Look(matches=(_confirmed(video_id, None, session),), certain=True)
     if overall in ("error", "upload_failed") or publishing.get("publish_status") == "error":
         return Look(failure=Rejected(f"{session.where}: Facebook could not process video {video_id}"))
     if overall == "expired":
