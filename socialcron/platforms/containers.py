@@ -26,16 +26,36 @@ from socialcron.errors import (
     RateLimited,
     Rejected,
 )
-from socialcron.model import Account, Confirmed, Look, PreparedStep, Ready, Saved, Step, Tokens, Wait
+from socialcron.model import (
+    Account,
+    Confirmed,
+    Identity,
+    Look,
+    Media,
+    PreparedStep,
+    Ready,
+    Saved,
+    Step,
+    Tokens,
+    Wait,
+)
 from socialcron.platforms import meta
-from socialcron.platforms.base import App, Grant, optional_str, require_list, require_str
+from socialcron.platforms.base import App, Credentials, Grant, optional_str, require_list, require_str
 from socialcron.platforms.http import Answer, Http, Session
 
 HANDLE_TTL_SECONDS = 20 * 3600  # containers expire after 24 h; a post may wait in between
+CREDENTIALS = Credentials(
+    name="OAuth 2.0",
+    required=("access_token",),
+    # issued_at: ISO 8601; a token that is younger than a day cannot be refreshed.
+    optional=("issued_at", "expires_at", "client_id", "client_secret"),
+)
 REFRESH_EARLY_SECONDS = 10 * 86_400.0  # of 60 days
 _STATES = ("IN_PROGRESS", "FINISHED", "PUBLISHED", "ERROR", "EXPIRED")
 _YOUNGEST = timedelta(hours=24)  # a token is refreshed only when it is older
 _QUOTA_SECONDS = 3600.0  # the window rolls: when the oldest post of a day leaves it is not told
+_IMAGE_SECONDS = 5.0
+_VIDEO_SECONDS = 45.0  # "once a minute": a run of the next minute shall find its time has come
 _LOOK_AGAIN_SECONDS = 30.0
 _SEEN_LATER = 2  # times a container that cannot be seen is waited for, before another is made
 _PERMALINK_SECONDS = 5.0
@@ -60,6 +80,20 @@ class Shape:
     judge: Callable[[str, str], PlatformError]
 
 
+def is_video(item: Media) -> bool:
+    return (item.mime_type or "").startswith("video/")
+
+
+def user_of(step: Step, session: Session, identify: Callable[[Session], Identity]) -> str:
+    """The platform's id of the account: as saved, else asked for, once in a run."""
+    if saved := step.handles.get("user"):
+        return str(saved)
+    key = f"user of {session.where}"
+    if key not in session.memo:
+        session.memo[key] = identify(session).external_id
+    return str(session.memo[key])
+
+
 def digest(text: str) -> str:
     """What of a text is compared: platforms trim it and normalize its spaces."""
     return sha256(" ".join(normalize("NFC", text).split()).encode()).hexdigest()
@@ -76,12 +110,11 @@ def prepare(
     start: Mapping[str, Any],
     children: Sequence[Mapping[str, Any]],
     whole: Mapping[str, Any],
-    seconds: float,
 ) -> Saved | Wait | Ready:
     """Make the next container, or ask how far those made are; Ready once the last one is FINISHED.
 
     start: `user`, `edge` and `says` of the handles. children, whole: parameters of the containers; the ids of the
-    children are added to `whole`. seconds: between two looks at a container.
+    children are added to `whole`.
     """
     handles = dict(step.handles) or dict(start)
     given_up = f"{shape.create} given up {step.key}"
@@ -111,6 +144,7 @@ def prepare(
                 if ready < len(children):
                     ready += 1
             case "IN_PROGRESS":
+                seconds = _VIDEO_SECONDS if any(map(is_video, step.media)) else _IMAGE_SECONDS
                 return Wait(handles={**handles, "ready": ready}, seconds=seconds)
             case "EXPIRED":
                 return Saved(handles=start)

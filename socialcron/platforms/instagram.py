@@ -34,7 +34,6 @@ from socialcron.platforms import containers, meta, rules
 from socialcron.platforms.base import (
     App,
     Authorization,
-    Credentials,
     Declaration,
     Grant,
     Limit,
@@ -127,13 +126,7 @@ class Instagram:
             Limit(name="collaborators", value=3, unit="accounts", source=_MEDIA, date=_READ_ON),
             Limit(name="posts_per_day", value=50, unit="posts in 24 h", source=_PUBLISHING, date=_READ_ON),
         ),
-        credentials=(
-            Credentials(
-                name="OAuth 2.0",
-                required=("access_token",),
-                optional=("issued_at", "expires_at", "client_id", "client_secret"),
-            ),
-        ),
+        credentials=(containers.CREDENTIALS,),
         media=(
             MediaRule(
                 kind="image",
@@ -234,7 +227,8 @@ class Instagram:
         refresh_early_seconds=containers.REFRESH_EARLY_SECONDS,
         reconcile="handle",
         handle_ttl_seconds=containers.HANDLE_TTL_SECONDS,
-        honest_limits="Professional accounts only, and media only from public addresses. A token that was not "
+        honest_limits="Professional accounts only, media only from public addresses, and only accounts with a role on "
+        "the app until Meta has reviewed it. A token that was not "
         "refreshed within its 60 days needs a person. A story whose answer was lost is told from others by its time "
         "alone.",
     )
@@ -259,11 +253,10 @@ class Instagram:
         """
         use = _use(step)
         start = {
-            "user": step.handles.get("user") or self._user(session),
+            "user": containers.user_of(step, session, self.identify),
             "edge": "stories" if use == "story" else "media",
             "says": None if use == "story" else containers.digest(step.text),
         }
-        videos = any(_is_video(item) for item in step.media)
         return containers.prepare(
             step,
             session,
@@ -271,7 +264,6 @@ class Instagram:
             start=start,
             children=[_child(item) for item in step.media] if use == "carousel" else (),
             whole=_whole(step, use),
-            seconds=60.0 if videos else 5.0,
         )
 
     def send_step(self, step: PreparedStep, session: Session) -> Confirmed:
@@ -361,14 +353,6 @@ class Instagram:
             )
         ]
 
-    def _user(self, session: Session) -> str:
-        """The platform's id of the account, asked for once in a run."""
-        key = f"instagram {session.where}"
-        if key not in session.memo:
-            session.memo[key] = self.identify(session).external_id
-        user: str = session.memo[key]
-        return user
-
 
 # --- what a post is --------------------------------------------------------------------------------------------
 
@@ -377,23 +361,19 @@ def _by_facebook(settings: Mapping[str, Any]) -> bool:
     return settings.get("login") == "facebook"
 
 
-def _is_video(item: Media) -> bool:
-    return (item.mime_type or "").startswith("video/")
-
-
 def _use(step: Step) -> str:
     """image, carousel, reel or story; "" while the type of the one attachment is not known."""
     if (kind := step.options.get("type")) in (_REEL, _STORY):
         return str(kind)
     if len(step.media) > 1:
         return "carousel"
-    if any(_is_video(item) for item in step.media):
+    if any(containers.is_video(item) for item in step.media):
         return "reel"
     return "image" if all(item.mime_type for item in step.media) else ""
 
 
 def _child(item: Media) -> dict[str, Any]:
-    if _is_video(item):
+    if containers.is_video(item):
         return {"is_carousel_item": True, "media_type": "VIDEO", "video_url": item.url}
     return {"is_carousel_item": True, **_image(item)}
 
@@ -417,7 +397,7 @@ def _whole(step: Step, use: str) -> dict[str, Any]:
         return {"media_type": "CAROUSEL", **caption, **options}
     [item] = step.media
     if use == "story":  # its caption is ignored
-        address = {"video_url" if _is_video(item) else "image_url": item.url}
+        address = {"video_url" if containers.is_video(item) else "image_url": item.url}
         return {"media_type": "STORIES", **address, **caption, **options}
     if use == "reel":
         return {"media_type": "REELS", "video_url": item.url, **caption, **options}

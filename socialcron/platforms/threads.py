@@ -32,7 +32,6 @@ from socialcron.platforms import containers, meta, rules
 from socialcron.platforms.base import (
     App,
     Authorization,
-    Credentials,
     Declaration,
     Grant,
     Limit,
@@ -118,13 +117,7 @@ class Threads:
                 name="replies_per_day", value=1000, unit="replies in 24 h", source=_OVERVIEW, date=_READ_ON
             ),
         ),
-        credentials=(
-            Credentials(
-                name="OAuth 2.0",
-                required=("access_token",),
-                optional=("issued_at", "expires_at", "client_id", "client_secret"),
-            ),
-        ),
+        credentials=(containers.CREDENTIALS,),
         media=(
             MediaRule(
                 kind="image",
@@ -172,7 +165,7 @@ class Threads:
         refresh_early_seconds=containers.REFRESH_EARLY_SECONDS,
         reconcile="handle",
         handle_ttl_seconds=containers.HANDLE_TTL_SECONDS,
-        honest_limits="Media only from public addresses. A token that was not refreshed within its 60 days needs a "
+        honest_limits="Media only from public addresses, and only testers of the app until Meta has reviewed it. A token that was not refreshed within its 60 days needs a "
         "person. How letters other than emoji and ASCII are counted is not documented; each counts as one here.",
     )
 
@@ -195,7 +188,7 @@ class Threads:
         """
         whole = _whole(step, session.settings)
         start = {
-            "user": step.handles.get("user") or self._user(session),
+            "user": containers.user_of(step, session, self.identify),
             "edge": "replies" if step.parent else "threads",
             "says": containers.digest(whole.get("text", "")),
         }
@@ -208,7 +201,6 @@ class Threads:
             if len(step.media) > 1
             else (),
             whole=whole,
-            seconds=60.0 if any(_is_video(item) for item in step.media) else 5.0,
         )
 
     def send_step(self, step: PreparedStep, session: Session) -> Confirmed:
@@ -265,24 +257,12 @@ class Threads:
         identity = self.identify(self.connect(account, tokens.credentials, app, http))
         return [Connectable(external_id=identity.external_id, handle=identity.handle, tokens=tokens)]
 
-    def _user(self, session: Session) -> str:
-        """The platform's id of the account, asked for once in a run."""
-        key = f"threads {session.where}"
-        if key not in session.memo:
-            session.memo[key] = self.identify(session).external_id
-        user: str = session.memo[key]
-        return user
-
 
 # --- what a post is --------------------------------------------------------------------------------------------
 
 
-def _is_video(item: Media) -> bool:
-    return (item.mime_type or "").startswith("video/")
-
-
 def _medium(item: Media) -> dict[str, str]:
-    kind = ("VIDEO", "video_url") if _is_video(item) else ("IMAGE", "image_url")
+    kind = ("VIDEO", "video_url") if containers.is_video(item) else ("IMAGE", "image_url")
     alt = {"alt_text": item.alt} if item.alt else {}
     return {"media_type": kind[0], kind[1]: item.url or "", **alt}
 

@@ -273,7 +273,7 @@ def test_prepare__makes_the_children_of_a_carousel_first_and_waits_for_all_of_th
     state(wire, "IN_PROGRESS", "2")
     waiting = INSTAGRAM.prepare(step(IMAGE, VIDEO, handles=handles), session(wire))
     assert isinstance(waiting, Wait)
-    assert waiting.seconds == 60.0
+    assert waiting.seconds == 45.0
 
     state(wire, "FINISHED", "2")  # the first is not asked about again
     wire.expect(f"POST {ROOT}/17841/media", json={"id": "900"})
@@ -288,7 +288,7 @@ def test_prepare__makes_the_children_of_a_carousel_first_and_waits_for_all_of_th
     assert ready.request == {"creation_id": "900"}
 
 
-@pytest.mark.parametrize(("media", "seconds"), [(IMAGE, 5.0), (VIDEO, 60.0)])
+@pytest.mark.parametrize(("media", "seconds"), [(IMAGE, 5.0), (VIDEO, 45.0)])
 def test_prepare__waits_while_meta_works(wire: Wire, media: Media, seconds: float) -> None:
     state(wire, "IN_PROGRESS")
     waiting = INSTAGRAM.prepare(step(media, handles=MADE), session(wire))
