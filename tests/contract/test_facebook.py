@@ -751,7 +751,9 @@ def test_reconcile__a_published_video_is_found_by_its_id(
     wire.expect("GET /v26.0/55", json=answer)
     wire.expect("GET /v26.0/55", json={"id": "55", "permalink_url": "/reel/55/"})
     look = FACEBOOK.reconcile(sent(edge, {**REEL, "accepted": True}), session(wire))
-    assert look == Look(matches=(Confirmed(remote_id="55", url="https://www.facebook.com/reel/55/"),))
+    assert look == Look(
+        matches=(Confirmed(remote_id="55", url="https://www.facebook.com/reel/55/"),), certain=True
+    )
     assert [request.url.params["fields"] for request in wire.requests] == ["status", "permalink_url"]
 
 
