@@ -228,9 +228,8 @@ class Instagram:
         reconcile="handle",
         handle_ttl_seconds=containers.HANDLE_TTL_SECONDS,
         honest_limits="Professional accounts only, media only from public addresses, and only accounts with a role on "
-        "the app until Meta has reviewed it. A token that was not "
-        "refreshed within its 60 days needs a person. A story whose answer was lost is told from others by its time "
-        "alone.",
+        "the app until Meta has reviewed it. A token that was not refreshed within its 60 days needs a person. A story "
+        "whose answer was lost is told from others by its time alone.",
     )
 
     def choose_key(self, seed: bytes, due_at: datetime, number: int) -> str:
