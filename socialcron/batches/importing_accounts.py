@@ -140,7 +140,7 @@ def _compose(row: Row, default_platform: str | None, settings: Settings, key_rin
     )
     ours = default_credentials(platform, (accepted_settings or {}).get("base_url"), settings)
     given = attempt("credentials", lambda: _object(values, "credentials")) or None
-    if given is None and registry.declaration(platform).credentials and not ours:
+    if "credentials" not in values and registry.declaration(platform).credentials and not ours:
         row.errors.append("credentials: missing")
     elif not row.errors:
         accepted = attempt("credentials", lambda: accept_credentials(platform, given, needed=not ours))

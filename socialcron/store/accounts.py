@@ -115,7 +115,7 @@ def _plan(
     for row in db.rows("find_connected_accounts", params, into=dict):
         matches.setdefault(row["number"], []).append(row)
     plan: list[Connected | str] = []
-    seen: dict[Any, int] = {}
+    seen: set[Any] = set()
     for number, account in enumerate(accounts, 1):
         found = matches.get(number, [])
         by_id = [row for row in found if row["same_id"]]
@@ -131,8 +131,8 @@ def _plan(
             plan.append(
                 f"external_id {account.external_id!r} is that of account {by_id[0]['id']}, whose base_url is another"
             )
-        elif (first := seen.setdefault(identity, number)) != number:
-            plan.append(f"is the same account as number {first}")
+        elif identity in seen:
+            plan.append("is the same account as one before it")
         elif candidates:
             digest = candidates[0]["import_digest"]
             same = digest is not None and unchanged(number - 1, digest)
@@ -145,6 +145,7 @@ def _plan(
             )
         else:
             plan.append(Connected(id=None, status=None, outcome="new"))
+        seen.add(identity)
     return plan
 
 
@@ -279,9 +280,8 @@ def read_foreign_rows(db: Database, query: str) -> list[dict[str, Any]]:
         if db.is_broken:
             with translated():
                 raise
-        says = (
-            exc.diag.message_primary if (exc.sqlstate or "").startswith("42") else f"SQLSTATE {exc.sqlstate}"
-        )
+        harmless = (exc.sqlstate or "").startswith(("42", "0A"))  # syntax and names; others quote values
+        says = exc.diag.message_primary if harmless else f"SQLSTATE {exc.sqlstate}"
         raise BadInput(f"the query cannot be run: {says}", hint=hint) from None
 
 

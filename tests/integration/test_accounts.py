@@ -358,3 +358,27 @@ def test_accounts_test__says_that_a_platform_edited_by_hand_is_none(cli: Cli, db
     ran = cli("accounts", "test", account_id, "--json")
 
     assert (ran.exit_code, ran.error["message"]) == (2, "there is no platform 'myspace'")
+
+
+def test_accounts_add__supabase_takes_address_and_key_from_settings(
+    cli: Cli, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = cli("accounts", "add", "supabase", "--handle", "blog", "--json")
+    assert (alone.exit_code, "base_url" in alone.error["message"]) == (2, True)
+
+    monkeypatch.setenv("SUPABASE_URL", "https://project.supabase.co")
+    monkeypatch.setenv("SUPABASE_SERVICE_ROLE_KEY", "service-role-key")
+    ran = cli("accounts", "add", "supabase", "--handle", "blog", "--json")
+    elsewhere = cli(
+        "accounts", "add", "supabase", "--handle", "blog", "--set", "base_url=https://a.example", "--json"
+    )
+
+    stored = row(db, ran.data["id"])
+    assert (stored["credentials"], stored["settings"]) == (None, {})
+    assert (elsewhere.exit_code, "--credentials" in elsewhere.error["message"]) == (2, True)
+
+
+def test_accounts_add__an_app_is_a_name(cli: Cli, token_file: Path) -> None:
+    assert add_mastodon(cli, token_file, "--set", "app=my-shop").exit_code == 0
+    refused = add_mastodon(cli, token_file, "--set", "app=a b", handle="other")
+    assert (refused.exit_code, refused.error["message"]) == (65, "the setting app is no name")

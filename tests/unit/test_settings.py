@@ -125,3 +125,20 @@ def test_zone__refuses_what_is_no_iana_name() -> None:
 
 def test_zone__is_none_when_unset() -> None:
     assert Settings.from_env({}).zone() is None
+
+
+def test_from_env__gathers_apps_by_their_name(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("of-shop\n")
+    settings = Settings.from_env(
+        {
+            "SOCIALCRON_APP_SHOP_CLIENT_ID": "shop",
+            "SOCIALCRON_APP_SHOP_CLIENT_SECRET_FILE": str(tmp_path / "secret"),
+            "SOCIALCRON_APP_MY_2_CLIENT_ID": "mine",
+            "SOCIALCRON_APP_EMPTY_CLIENT_ID": "",
+        }
+    )
+
+    assert settings.app_client_ids == {"SHOP": "shop", "MY_2": "mine"}
+    assert settings.app_client_secrets == {"SHOP": "of-shop"}
+    assert {"shop", "mine", "of-shop"} <= set(settings.secrets())
+    assert "of-shop" not in repr(settings)
