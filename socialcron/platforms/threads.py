@@ -166,7 +166,8 @@ class Threads:
         reconcile="handle",
         handle_ttl_seconds=containers.HANDLE_TTL_SECONDS,
         honest_limits="Media only from public addresses, and only testers of the app until Meta has reviewed it. A "
-        "token that was not refreshed within its 60 days needs a person. How letters other than emoji and ASCII are counted is not documented; each counts as one here.",
+        "token that was not refreshed within its 60 days needs a person. How letters other than emoji and ASCII are "
+        "counted is not documented; each counts as one here.",
     )
 
     def choose_key(self, seed: bytes, due_at: datetime, number: int) -> str:
