@@ -39,11 +39,21 @@ def sandbox(running: Sandbox) -> Sandbox:
 class Publisher:
     """One account and the least of what the batch does with an adapter: prepare until ready, then send."""
 
-    def __init__(self, sandbox: Sandbox, place: str, http: Http) -> None:
-        made = sandbox.account(place, "alice")
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        place: str,
+        http: Http,
+        settings: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> None:
+        """settings: of the account, beside base_url; options: of the sandbox's account."""
+        made = sandbox.account(place, "alice", **options)
         self.place, self.sandbox, self.http = place, sandbox, http
         self.adapter: Adapter = registry.adapter(place.removesuffix("-nokey"))
-        self.account = Account(id=1, platform=place, handle="alice", settings={"base_url": made["base_url"]})
+        self.account = Account(
+            id=1, platform=place, handle="alice", settings={"base_url": made["base_url"], **(settings or {})}
+        )
         self.credentials: Mapping[str, Any] = made["credentials"]
         self.app = App(
             client_id=self.credentials.get("client_id"), client_secret=self.credentials.get("client_secret")
@@ -74,6 +84,7 @@ class Publisher:
             kind=kind,
             key=key,
             request=done.request,
+            media=step.media,
             handles=handles,
             first_sending_at=datetime.now(UTC),
             sends=1,
