@@ -189,6 +189,8 @@ class LinkedIn:
         refresh_early_seconds=86_400.0,
         reconcile="listing",
         settle_seconds=120,
+        handle_ttl_seconds=6
+        * 3600,  # a long video over a slow line; an address that is over before begins anew
         honest_limits="Own posts can be listed for organizations alone (scope r_organization_social): where the answer "
         "to a member's post is lost, a person has to look. Only apps that LinkedIn approved for it get refresh tokens, "
         "which end 365 days after the consent; without one the account must be connected anew every 60 days.",
@@ -219,7 +221,7 @@ class LinkedIn:
                 field=name,
                 message=f"{length} characters once escaped (emoji are two), LinkedIn takes at most {limit('text'):.0f}",
             )
-        if step.link and not step.link.startswith(("https://", "http://")):
+        if step.link and not _host(step.link):
             yield Problem(field="link", message=f"{step.link!r} is no http(s) address")
         videos = sum(1 for item in step.media if _is_video(item))
         if len(step.media) > limit("images"):
@@ -278,8 +280,8 @@ class LinkedIn:
         """Upload the media, one request a call, wait until they can be used, then render the post.
 
         handles: `author`; `media`, one entry a file: an image {id, url}, a video {id, token, parts, etags}, where
-        `parts` are the [first byte, last byte, address] still to send. An entry of nothing but its id is uploaded.
-        `waited`: a member's images had their 20 seconds.
+        `parts` are the [first byte, last byte, address] still to send. An entry without url and parts is uploaded;
+        `again`: for the second time. `waited`: a member's images had their 20 seconds.
         Sources: https://learn.microsoft.com/en-us/linkedin/marketing/community-management/shares/images-api and
         .../videos-api
         """
@@ -297,7 +299,7 @@ class LinkedIn:
                 uploads[index] = _upload(uploads[index], media, author, session)
                 return Saved(handles={**handles, "media": uploads})
         for index, (upload, media) in enumerate(zip(uploads, step.media, strict=False)):
-            if not _is_video(media) and "person" in author:
+            if not _is_video(media) and not _is_page(author):
                 if not handles.get("waited"):
                     return Wait(handles={**handles, "waited": True}, seconds=_IMAGE_SECONDS)
                 continue
@@ -333,25 +335,35 @@ class LinkedIn:
         Source: https://learn.microsoft.com/en-us/linkedin/marketing/community-management/shares/posts-api
         """
         author = str(step.request.get("author"))
-        if "organization" not in author or step.first_sending_at is None:
+        if not _is_page(author):
+            return Look(
+                complete=False,
+                unanswerable="LinkedIn lists a member's posts for no app (r_member_social is closed)",
+            )
+        if step.first_sending_at is None:
             return Look(complete=False)
         since = step.first_sending_at - timedelta(seconds=60)
-        matches, doubtful = [], False
+        matches: dict[str, Confirmed] = {}  # by id: pages overlap when something is posted meanwhile
+        doubtful = False
         for page in range(_MAX_PAGES):
             posts = _own_posts(author, session, start=page * _PAGE)
             if posts is None:
-                return Look(complete=False)
+                scope = "the token lacks the scope r_organization_social"
+                return Look(
+                    complete=False, unanswerable=f"LinkedIn shows the page's posts to others: {scope}"
+                )
             for post in posts:
                 created_at = _moment(require(post, "createdAt", int, session.where), session.where)
                 same = _same(post, step.request) if created_at >= since else False
                 if same:
-                    matches.append(_confirmed(require_str(post, "id", session.where)))
+                    urn = require_str(post, "id", session.where)
+                    matches[urn] = _confirmed(urn)
                 doubtful |= same is None
             # Sorted by the last change, which is never before the creation: nothing newer comes after this one.
             changed = posts[-1].get("lastModifiedAt") if posts else None
             if not posts or (changed is not None and _moment(changed, session.where) < since):
-                return Look(matches=tuple(matches), complete=not doubtful)
-        return Look(matches=tuple(matches), complete=False)
+                return Look(matches=tuple(matches.values()), complete=not doubtful)
+        return Look(matches=tuple(matches.values()), complete=False)
 
     def can_refresh(self, credentials: Mapping[str, Any]) -> bool:
         """Only apps approved for it get refresh tokens."""
@@ -382,7 +394,7 @@ class LinkedIn:
     def identify(self, session: Session) -> Identity:
         """The author: the member, or the organization whose posts the token may read (r_organization_social)."""
         author = session.account_id or ""
-        if "organization" in author:
+        if _is_page(author):
             require_list(_finder(author, session, count=1).json, "elements", session.where)
             return Identity(external_id=author, handle=author)
         urn, name = _member(session)
@@ -412,7 +424,7 @@ class LinkedIn:
         session.authorize = _signing(str(tokens.credentials["access_token"]), API_VERSION)
         author = str(settings.get("author") or "")
         # A consent for a page alone need not allow to ask who the member is.
-        urn, name = (author, author) if "organization" in author else _member(session)
+        urn, name = (author, author) if _is_page(author) else _member(session)
         # Separated by commas here, by spaces in the request.
         scopes = tuple(filter(None, re.split(r"[\s,]+", optional_str(body, "scope") or "")))
         return [Connectable(external_id=urn, handle=name, tokens=tokens, scopes=scopes)]
@@ -442,6 +454,10 @@ def _author_of(account: Account) -> str | None:
             hint="Set author to urn:li:person:ID or urn:li:organization:ID.",
         )
     return urn
+
+
+def _is_page(author: str) -> bool:
+    return author.startswith("urn:li:organization:")
 
 
 def _member(session: Session) -> tuple[str, str]:
@@ -546,7 +562,7 @@ def _upload(upload: dict[str, Any], media: Media, author: str, session: Session)
             session,
             signed=_is_trusted(upload["url"], session),
         )
-        return {"id": upload["id"]} if answer.ok else _again(upload, media, author, session)
+        return _uploaded(upload) if answer.ok else _again(upload, media, author, session)
     if upload["parts"]:
         first, last, url = upload["parts"][0]
         # The addresses of a video's parts are signed themselves.
@@ -564,7 +580,11 @@ def _upload(upload: dict[str, Any], media: Media, author: str, session: Session)
     if status == "WAITING_UPLOAD":
         request = {"video": upload["id"], "uploadToken": upload["token"], "uploadedPartIds": upload["etags"]}
         _action("videos", "finalizeUpload", request, session)
-    return {"id": upload["id"]}
+    return _uploaded(upload)
+
+
+def _uploaded(upload: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: upload[key] for key in ("id", "again") if key in upload}
 
 
 def _put(url: str, media: Media, offset: int, length: int, session: Session, *, signed: bool) -> Answer:
@@ -648,11 +668,17 @@ def _render(
         )
         request["content"] = {"media": files[0] | title}
     elif step.link:
-        article = {"source": step.link, "title": options.get("link_title") or urlsplit(step.link).hostname}
+        article = {"source": step.link, "title": options.get("link_title") or _host(step.link)}
         if options.get("link_description"):
             article["description"] = options["link_description"]
         request["content"] = {"article": article}
     return request
+
+
+def _host(link: str) -> str:
+    """The host of an http(s) address, empty for anything else."""
+    found = re.match(r"https?://([^/?#\s]+)", link)
+    return found[1] if found else ""
 
 
 def _confirmed(urn: str) -> Confirmed:

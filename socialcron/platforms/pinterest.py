@@ -143,6 +143,7 @@ class Pinterest:
         refresh_early_seconds=10 * 86_400.0,
         reconcile="listing",
         settle_seconds=120,
+        handle_ttl_seconds=6 * 3600,
         honest_limits="Apps with Trial access make Pins that only their creator sees, and 1,000 requests a day: real "
         "publishing needs Standard access. No idempotency key: a lost answer is settled by two looks through the whole "
         "board. A Pin has one alt text, that of its first image.",
@@ -226,8 +227,8 @@ class Pinterest:
     def prepare(self, step: Step, session: Session) -> Saved | Wait | Ready:
         """A video is registered, uploaded and waited for; images need nothing before the Pin itself.
 
-        handles: `account_id` (None: may not be read), `video` = {media_id, url, parameters}, of nothing but its id
-        once it is uploaded.
+        handles: `account_id` (None: may not be read), `video` = {media_id, url, parameters}, the latter two until it is
+        uploaded; `again`: it is, for the second time.
         Source: https://developers.pinterest.com/docs/work-with-organic-content-and-users/create-boards-and-pins/
         """
         handles = {**step.handles, "account_id": _account_id(session)}
@@ -244,8 +245,8 @@ class Pinterest:
             return Saved(handles={**handles, "video": _again(video, media, session)})
         if status == "registered" and "url" in video:
             done = _upload(video, media, session)
-            uploaded = {"media_id": video["media_id"]} if done else _again(video, media, session)
-            return Saved(handles={**handles, "video": uploaded})
+            kept = {key: video[key] for key in ("media_id", "again") if key in video}
+            return Saved(handles={**handles, "video": kept if done else _again(video, media, session)})
         if status != "succeeded":
             return Wait(handles=handles, seconds=_POLL_SECONDS)
         return Ready(request=_render(step, session.settings, video["media_id"]), handles=handles)
@@ -272,7 +273,8 @@ class Pinterest:
         if step.first_sending_at is None:
             return Look(complete=False)
         since = step.first_sending_at - timedelta(seconds=60)
-        same_account = _account_id(session) == step.handles.get("account_id")
+        account_id = _account_id(session)
+        same_account = account_id is not None and account_id == step.handles.get("account_id")
         matches = []
         bookmark: str | None = None
         for _ in range(_MAX_PAGES):

@@ -184,6 +184,7 @@ def test_validate__counts_a_link_beside_media(picture: Media) -> None:
     ("parts", "words"),
     [
         ({"link": "ftp://a.example"}, "link: 'ftp://a.example' is no http"),
+        ({"link": "https:///x"}, "link: 'https:///x' is no http"),
         (
             {"options": {"visibility": "FRIENDS"}},
             "options.visibility: 'FRIENDS' is none of PUBLIC, CONNECTIONS",
@@ -696,6 +697,12 @@ def test_reconcile__an_old_post_that_was_edited_ends_nothing(wire: Wire) -> None
     assert look.complete
 
 
+def test_reconcile__a_post_seen_on_two_pages_is_one(wire: Wire) -> None:
+    listed(wire, post(2))
+    listed(wire, post(2), OLD)
+    assert len(LINKEDIN.reconcile(sent(), session(wire)).matches) == 1
+
+
 def test_reconcile__a_post_cut_off_leaves_it_open(wire: Wire) -> None:
     listed(wire, post(text="Hel"), OLD)
     look = LINKEDIN.reconcile(sent(), session(wire))
@@ -731,12 +738,14 @@ def test_reconcile__looks_at_what_is_attached(
 def test_reconcile__of_a_member_asks_nothing_and_proves_nothing(wire: Wire) -> None:
     look = LINKEDIN.reconcile(sent({**REQUEST, "author": MEMBER}), session(wire))
     assert (look.matches, look.complete) == ((), False)
+    assert look.unanswerable
 
 
 def test_reconcile__without_the_scope_to_read_proves_nothing(wire: Wire) -> None:
     wire.expect("GET /rest/posts", 403, json={"status": 403, "code": "ACCESS_DENIED"})
     look = LINKEDIN.reconcile(sent(), session(wire))
     assert (look.matches, look.complete) == ((), False)
+    assert "r_organization_social" in (look.unanswerable or "")
 
 
 def test_reconcile__gives_up_on_an_endless_list(wire: Wire) -> None:

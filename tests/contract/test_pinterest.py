@@ -503,6 +503,10 @@ def test_reconcile__compares_board_title_description_and_link(
 def test_reconcile__with_the_token_of_another_account_proves_nothing(wire: Wire) -> None:
     listed(wire)
     assert not PINTEREST.reconcile(sent(handles={"account_id": "8"}), session(wire)).complete
+    listed(wire)
+    unknown = session(wire)
+    unknown.memo["pinterest account"] = None
+    assert not PINTEREST.reconcile(sent(handles={"account_id": None}), unknown).complete
 
 
 def test_reconcile__an_endless_board_proves_nothing(wire: Wire) -> None:
