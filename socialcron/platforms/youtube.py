@@ -77,11 +77,9 @@ _PRIVACIES = ("private", "public", "unlisted")
 _FLAGS = ("made_for_kids", "contains_synthetic_media", "notify_subscribers")
 _YES, _NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 _CHOICES = {
-    "title": "title of the video; without it, the first line of the text",
     "tags": "keywords, as a list or separated by commas",
     "category_id": "number of YouTube's category, as in 22 (People & Blogs)",
     "privacy_status": "private (default), public or unlisted; projects that Google has not audited stay private",
-    "publish_at": "when a private video becomes public by itself, as in 2026-12-01T09:00:00Z",
     "made_for_kids": "true or false: made for children, which YouTube's rules want declared",
     "contains_synthetic_media": "true or false: realistic content that was altered or generated",
     "notify_subscribers": "false keeps the new video out of the subscribers' notifications",
@@ -133,7 +131,11 @@ class YouTube:
             ),
         ),
         settings={"base_url": "address of a proxy in place of all of Google's hosts", **_CHOICES},
-        options=_CHOICES,
+        options={
+            "title": "title of the video; without it, the first line of the text",
+            "publish_at": "when a private video becomes public by itself, as in 2026-12-01T09:00:00Z",
+            **_CHOICES,
+        },
         authorization=google.authorization("youtube.upload", "youtube.readonly"),
         refresh_early_seconds=google.REFRESH_EARLY_SECONDS,
         reconcile="handle",
@@ -167,11 +169,11 @@ class YouTube:
         """
         if not step.media:
             raise Rejected(f"{session.where}: there is no file to upload")
-        media, video = step.media[0], _resource(step, session.settings)
+        media = step.media[0]
         if step.kind == "thumbnail":
             video_id = step.parent.remote_id if step.parent else ""
             return Ready(request={"video_id": video_id, "content_type": media.mime_type})
-        size, handles = _size(media), dict(step.handles)
+        video, size, handles = _resource(step, session.settings), _size(media), dict(step.handles)
         if (handles.get("size"), handles.get("sha256")) != (size, media.sha256):
             return _start(step, video, session)
         uri = str(handles.get("session_uri"))
@@ -184,13 +186,8 @@ class YouTube:
             offset = _stored(answer, size, session.where)
         length = min(_PIECE_BYTES, (size - offset - 1) // _GRAIN_BYTES * _GRAIN_BYTES)
         if length <= 0:
-            request = {
-                "offset": offset,
-                "size": size,
-                "content_type": _content_type(media),
-                "video": video,
-            }
-            return Ready(request=request, handles={**handles, "offset": offset})
+            rest = {"offset": offset, "size": size, "content_type": _content_type(media)}
+            return Ready(request={**rest, "video": video}, handles={**handles, "offset": offset})
         answer = session.upload(
             "PUT",
             uri,
@@ -332,6 +329,8 @@ def _problems(step: Step, settings: Mapping[str, Any]) -> Iterator[Problem]:
 def _option_problems(choice: Mapping[str, Any]) -> Iterator[Problem]:
     # A tag with a space is quoted, and the commas between tags count.
     tags, most = _tags(choice), YouTube.declaration.limit("tags")
+    if choice.get("tags") and not isinstance(choice["tags"], str | list):
+        yield Problem(field="options.tags", message=f"{choice['tags']!r} is neither a text nor a list")
     if (length := sum(len(tag) + 2 * (" " in tag) for tag in tags) + max(len(tags) - 1, 0)) > most:
         yield Problem(field="options.tags", message=f"{length} characters in total, at most {most}")
     if (category := choice.get("category_id")) and not str(category).isdecimal():
@@ -401,9 +400,9 @@ def _moment(value: Any) -> datetime | None:
     """An ISO 8601 time with an offset, in UTC; None for anything else."""
     try:
         moment = datetime.fromisoformat(str(value or ""))
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return moment.astimezone(UTC) if moment.tzinfo else None
 
 
 def _confirmed(video_id: str) -> Confirmed:

@@ -155,6 +155,8 @@ def error(reason: str, **more: Any) -> dict[str, Any]:
             "501 characters in total, at most 500",
         ),
         ({"options": {"tags": "x y," + "z" * 495}}, "options.tags", "501 characters in total, at most 500"),
+        ({"options": {"tags": {"a": 1}}}, "options.tags", "neither a text nor a list"),
+        ({"options": {"publish_at": "0001-01-01T00:00:00+14:00"}}, "options.publish_at", "no moment"),
         ({"options": {"category_id": "Comedy"}}, "options.category_id", "'Comedy'"),
         (
             {"options": {"privacy_status": "friends"}},
