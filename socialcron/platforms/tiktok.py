@@ -102,8 +102,7 @@ _VIDEO_ONLY = frozenset({"video_cover_timestamp_ms", "disable_duet", "disable_st
 # "MB" is 10^6 in some of TikTok's examples and 2^20 in others; this is within 5 to 64 of both. The last chunk takes the
 # remainder, is thus below 20 MB, and has the send deadline to itself.
 _CHUNK_BYTES = 10_000_000
-_URL_SECONDS = 3600.0  # an upload address lives so long
-_URL_MARGIN_SECONDS = 300.0  # one that ends sooner than this is not begun with
+_URL_SECONDS = 3300.0  # an upload address lives an hour; the last chunk takes a part of it
 _LOOK_SECONDS = 10.0
 _DAY_SECONDS = 86_400.0
 # Moderation takes minutes to hours, until then a video is in no listing.
@@ -208,7 +207,8 @@ class TikTok:
 
         handles of an upload: `publish_id`, `upload_url`, `offset` (bytes stored), `at` (of the init), `of` (digest of
         request and file, which decides whether they still belong together), `creator` (user name, for the address);
-        `whole`: the last byte has arrived, whoever sent it. Of anything else: `creator`.
+        `tried`: how often it was ready to be ended; `again`: its address replaces one that was over; `whole`: the last
+        byte has arrived, whoever sent it. Of anything else: `creator`.
 
         Where the upload is in question (a killed run, a failed chunk) the platform's word on it counts.
         Source: https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide
@@ -225,6 +225,7 @@ class TikTok:
         chunk = _chunk(handles["offset"], source) | {"type": step.media[0].mime_type}
         if chunk["first"] + chunk["length"] < chunk["size"]:
             return Saved(handles=_put_chunk(step.media[0], handles, chunk, session))
+        handles["tried"] = handles.get("tried", 0) + 1
         return Ready(request=request | {"last_chunk": chunk}, handles=handles)
 
     def send_step(self, step: PreparedStep, session: Session) -> Accepted:
@@ -626,7 +627,8 @@ def _init_upload(step: Step, request: Mapping[str, Any], session: Session) -> di
 def _resumed(step: Step, request: Mapping[str, Any], session: Session) -> dict[str, Any] | None:
     """The saved upload as far as it came, as the platform tells unless this run has just seen it; None: begin anew.
 
-    Begun anew are uploads that failed (this is the retry), are unknown, too old to be ended, or of another file.
+    Begun anew are uploads that failed (this is the retry), are unknown, too old to be ended, or of another file; and
+    those whose address led to nothing twice, since a refused last chunk cannot say so in the handles.
     """
     handles = dict(step.handles)
     if handles.get("of") != _fingerprint(step, request):
@@ -643,7 +645,8 @@ def _resumed(step: Step, request: Mapping[str, Any], session: Session) -> dict[s
     if handles["offset"] >= request["body"]["source_info"]["video_size"]:
         handles["whole"] = True
     age = (datetime.now(UTC) - datetime.fromisoformat(handles["at"])).total_seconds()
-    return handles if handles.get("whole") or age < _URL_SECONDS - _URL_MARGIN_SECONDS else None
+    useless = age > _URL_SECONDS or handles.get("tried", 0) > 1
+    return None if useless and not handles.get("whole") else handles
 
 
 def _memo_key(handles: Mapping[str, Any]) -> str:
@@ -854,15 +857,14 @@ def _explain(answer: Answer, where: str) -> PlatformError:
 def _explain_upload(answer: Answer, where: str) -> PlatformError:
     """A refused chunk says nothing of content or token: it carries neither envelope nor signature.
 
-    A lost address is retried when it would be over by our clock, too, and a new upload is begun.
     Source: https://developers.tiktok.com/doc/content-posting-api-media-transfer-guide
     """
-    status, said = answer.status, f"{where}: HTTP {answer.status} to a chunk of the upload"
-    if status == 429 or status >= 500:
+    if answer.status == 429 or answer.status >= 500:
         return default_error(answer, where, "to a chunk of the upload")
-    gone = status in (401, 403, 404, 410)
     return PlatformFailure(
-        said, retryable=gone, retry_after=_URL_SECONDS if gone else None, http_status=status
+        f"{where}: HTTP {answer.status} to a chunk of the upload",
+        retryable=answer.status in (401, 403, 404, 410),  # of the address
+        http_status=answer.status,
     )
 
 
