@@ -24,6 +24,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from socialcron.sandbox.bluesky import Bluesky
+from socialcron.sandbox.discord import Discord
 from socialcron.sandbox.facebook import Facebook
 from socialcron.sandbox.faults import (
     HUGE_BYTES,
@@ -51,6 +52,7 @@ PLATFORMS: dict[str, type[Platform]] = {
     "mastodon": Mastodon,
     "mastodon-nokey": MastodonNoKey,
     "bluesky": Bluesky,
+    "discord": Discord,
     "facebook": Facebook,
     "google_business": GoogleBusiness,
     "instagram": Instagram,
