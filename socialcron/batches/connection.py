@@ -127,9 +127,16 @@ class Connection:
         left = self._row.token_seconds_left - (now_seconds() - self._read_at)
         if left < LAST_SECONDS:
             yield from self.refresh(self._row.token_version)
-        elif left < self.adapter.declaration.refresh_early_seconds and not self._renewed:
+        elif left < self._early_seconds and not self._renewed:
             self._renewed = True
             yield from self.renew(self._row.token_version)
+
+    @property
+    def _early_seconds(self) -> float:
+        """How long before its end a token is renewed: as declared, but not one in the first half of its life."""
+        lifetime = self._row.token_lifetime_seconds
+        early = self.adapter.declaration.refresh_early_seconds
+        return early if lifetime is None else min(early, lifetime / 2)
 
     def renew(self, seen_version: int) -> Generator[Request, Any, PlatformError | None]:
         """Try to have newer tokens while the old ones are good: trouble is returned and changes nothing."""

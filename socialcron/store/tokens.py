@@ -15,6 +15,8 @@ from socialcron.store.engine import Database
 class AccountRow:
     """`credentials` is encrypted; None when the platform needs none. `token_seconds_left`: None means no end.
 
+    token_lifetime_seconds: from the refresh that made it to its end; None: no end, or it was never refreshed here.
+
     refresh_expires_at: when a person must reconnect the account, if nothing renews its tokens before; None: not known.
     """
 
@@ -29,6 +31,7 @@ class AccountRow:
     token_expires_at: datetime | None
     refresh_expires_at: datetime | None
     token_seconds_left: float | None
+    token_lifetime_seconds: float | None
     refreshing: bool
     just_refreshed: bool
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from socialcron.platforms.x import X
 from socialcron.store import tokens
 from socialcron.store.secrets import KeyRing
 from tests.conftest import Cli
@@ -139,3 +141,38 @@ def test_stored_tokens__win_whether_or_not_the_refresh_lease_is_still_ours(world
     assert tokens.store_tokens(world.db, credentials="mine", **stored)
     assert not tokens.store_tokens(world.db, credentials="too late", **stored)
     assert account_row(world, "credentials", "token_version") == ("mine", 1)
+
+
+def test_a_long_lived_token__is_renewed_in_good_time_and_not_in_every_run(
+    world: World, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The platform's tokens live for two hours, and renewing begins far earlier: half of a life must go by."""
+    monkeypatch.setattr(X, "declaration", replace(X.declaration, refresh_early_seconds=864_000.0))
+    account = world.account("x", auth="oauth2")
+    for left, renewed in (("119 minutes", 1), ("61 minutes", 1), ("59 minutes", 2)):
+        if renewed > 1 or left.startswith("61"):
+            world.run(
+                "UPDATE socialcron.accounts SET refreshed_at = now() - interval '2 hours' + %s::interval,"
+                " token_expires_at = now() + %s::interval",
+                left,
+                left,
+            )
+        else:
+            world.run("UPDATE socialcron.accounts SET token_expires_at = now() + %s::interval", left)
+        world.post(account, left)
+        assert cli("post-due", "--json").data["posted"] == 1
+        assert refreshes(world, "x") == renewed, left
+
+
+def test_renewing_in_good_time__that_fails_changes_nothing(
+    world: World, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(X, "declaration", replace(X.declaration, refresh_early_seconds=864_000.0))
+    account = world.account("x", auth="oauth2")
+    world.run("UPDATE socialcron.accounts SET token_expires_at = now() + interval '1 hour'")
+    world.sandbox.fault("5xx", platform="x", path="oauth2/token")
+    world.post(account, "one")
+    world.post(account, "two")
+    assert cli("post-due", "--json").data["posted"] == 2
+    assert account_row(world, "status", "token_version") == ("active", 0)
+    assert refreshes(world, "x") <= 1
