@@ -41,6 +41,7 @@ from socialcron.sandbox.instagram import Instagram
 from socialcron.sandbox.linkedin import LinkedIn
 from socialcron.sandbox.mastodon import Mastodon, MastodonNoKey
 from socialcron.sandbox.pinterest import Pinterest
+from socialcron.sandbox.supabase import Supabase
 from socialcron.sandbox.telegram import Telegram
 from socialcron.sandbox.threads import Threads
 from socialcron.sandbox.tiktok import TikTok
@@ -59,6 +60,7 @@ PLATFORMS: dict[str, type[Platform]] = {
     "threads": Threads,
     "linkedin": LinkedIn,
     "pinterest": Pinterest,
+    "supabase": Supabase,
     "telegram": Telegram,
     "tiktok": TikTok,
     "x": X,
