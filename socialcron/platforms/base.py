@@ -310,6 +310,12 @@ def optional_str(body: Any, key: str) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
+def count(value: Any) -> int | None:
+    """A reported number, given as one or as digits; None for all else: what is missing or nonsense is no zero."""
+    digits = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= 18 else None
+
+
 def default_error(answer: Answer, where: str, detail: str = "") -> PlatformError:
     """The error of a non-2xx answer by its status alone, for platforms and cases without a better rule."""
     status, said = answer.status, f"{where}: HTTP {answer.status}{': ' + detail if detail else ''}"
