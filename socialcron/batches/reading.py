@@ -17,6 +17,7 @@ from socialcron.batches.ladder import Ladder
 from socialcron.batches.runner import Request, Until, Work
 from socialcron.errors import AuthExpired, PlatformError, RateLimited
 from socialcron.model import Gone, Reading
+from socialcron.platforms.base import OneByOne
 from socialcron.platforms.http import now_seconds
 from socialcron.store import metrics
 from socialcron.store.engine import Database
@@ -88,13 +89,16 @@ class ReadJob:
             self._book.postpone(self._left, "released", stops=True)
             self._left = []
             return "released"
+        size = declared.batch_size
         while self._left:
-            batch = self._left[: declared.batch_size]
+            batch = self._left[:size]
             try:
-                yield from self._pace()
-                self._book.requests += 1
+                yield from self._pace(declared.requests)
+                self._book.requests += declared.requests
                 read = partial(self._adapter.read_metrics, [due.remote_id for due in batch])
                 found = yield from self._connection.call(read)
+            except OneByOne:
+                size = 1
             except RateLimited as exc:
                 seconds = exc.retry_after or RATE_LIMIT_SECONDS
                 self._book.postpone(self._left, "released", retry_in_seconds=seconds, give_back=True, exc=exc)
@@ -121,19 +125,19 @@ class ReadJob:
         self._book.postpone(self._left, "released", retry_in_seconds=0.0, give_back=True)
         return "released"
 
-    def _pace(self) -> Generator[Request, Any, None]:
-        """Wait for a slot in the bucket that all processes of this app share."""
+    def _pace(self, requests: int) -> Generator[Request, Any, None]:
+        """Wait for room in the bucket that all processes of this app share."""
         platform = self._connection.account.platform
         while not take_slots(
             self._book.db,
             f"{platform}:app:{self._connection.app_name}:metrics",
             platform=platform,
             family="metrics",
-            slots=1,
+            slots=requests,
             seconds_per_slot=60.0 / PER_MINUTE,
             burst=BURST,
         ):
-            yield Until(now_seconds() + 60.0 / PER_MINUTE)
+            yield Until(now_seconds() + requests * 60.0 / PER_MINUTE)
 
     def _keep(self, batch: Sequence[DueReading], found: Mapping[str, Reading | Gone]) -> None:
         readings = {

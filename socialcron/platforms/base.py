@@ -133,10 +133,14 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics:
-    """What can be read of a post. batch_size: posts per request. counts: of views, likes, comments, shares, saves."""
+    """What can be read of a post: of views, likes, comments, shares, saves, those in `counts`.
+
+    batch_size: posts asked about at once. requests: the most that this takes.
+    """
 
     batch_size: int
     counts: frozenset[str]
+    requests: int = 1
     source: str
     date: str  # ISO date of the reading
 
@@ -237,13 +241,18 @@ class Adapter(Protocol):
         ...
 
 
+class OneByOne(PlatformFailure):
+    """This server has no batches, although its kind does: ask it about one post at a time."""
+
+
 class Measuring(Adapter, Protocol):
     """An adapter whose declaration has `metrics`."""
 
     def read_metrics(self, remote_ids: Sequence[str], session: Session) -> Mapping[str, Reading | Gone]:
         """Counts of own posts, at most `metrics.batch_size` of them, by id; one request where the platform has batches.
 
-        A post that is missing was not answered about, and is asked about again. Reads only; raises as reads do.
+        A post that is missing was not answered about, and is asked about again. Reads only; raises as reads do, and
+        `OneByOne` where this server has no batches; never for a single post.
         """
         ...
 
@@ -314,6 +323,18 @@ def count(value: Any) -> int | None:
     """A reported number, given as one or as digits; None for all else: what is missing or nonsense is no zero."""
     digits = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
     return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= 18 else None
+
+
+def counts(body: Any, *names: str) -> dict[str, int]:
+    """Those of the counts `names` that `body` reports."""
+    reported = body if isinstance(body, Mapping) else {}
+    return {name: number for name in names if (number := count(reported.get(name))) is not None}
+
+
+def total(*reported: int | None) -> int | None:
+    """The sum of counts; None where one of them is not reported, for the rest would look like a fall."""
+    known = [number for number in reported if number is not None]
+    return sum(known) if len(known) == len(reported) else None
 
 
 def default_error(answer: Answer, where: str, detail: str = "") -> PlatformError:

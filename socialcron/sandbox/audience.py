@@ -9,8 +9,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from random import Random
+from typing import TYPE_CHECKING
 
-from socialcron.sandbox.frame import Post
+if TYPE_CHECKING:
+    from socialcron.sandbox.frame import Post
 
 HOUR = 3600.0
 

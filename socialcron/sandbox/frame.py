@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
 
+from socialcron.sandbox.audience import Audience, audience
 from socialcron.sandbox.faults import Faults
 from socialcron.sandbox.wire import Reply, Request
 
@@ -130,7 +131,8 @@ class Platform(ABC):
 
     routes: ClassVar[tuple[Route, ...]] = ()
     limits: ClassVar[Mapping[str, tuple[Limit, ...]]] = {}  # family -> limits; headers speak of the tightest
-    switches: ClassVar[tuple[str, ...]] = ("limited",)  # attributes that POST /_sandbox/settings may set
+    # Attributes that POST /_sandbox/settings may set.
+    switches: ClassVar[tuple[str, ...]] = ("limited", "counts_hidden")
 
     def __init__(
         self, name: str, clock: Clock, faults: Faults, *, base_url: str, limited: bool = True
@@ -141,6 +143,7 @@ class Platform(ABC):
         self.clock = clock
         self.faults = faults
         self.limited = limited
+        self.counts_hidden = False  # posts are served without views, likes, ...
         self.lock = threading.RLock()
         self.accounts: dict[str, Account] = {}  # by handle
         self.accounts_by_id: dict[str, Account] = {}
@@ -303,6 +306,10 @@ class Platform(ABC):
     def delete_post(self, post: Post) -> None:
         post.deleted = True
         post.account.posts.remove(post)
+
+    def seen_by(self, post: Post) -> Audience | None:
+        """What people did with the post by now; None while counts are hidden."""
+        return None if self.counts_hidden else audience(post, self.now())
 
     def listed(self, account: Account) -> Iterator[Post]:
         """The account's posts that a listing shows, newest first."""

@@ -163,6 +163,12 @@ class Sandbox:
         posts: list[dict[str, Any]] = self._platform(platform).state()["posts"]
         return [post for post in posts if not post["deleted"] and account in (None, post["account"])]
 
+    def delete_post(self, platform: str, post_id: str) -> None:
+        """As if its author had deleted it by hand. Raises KeyError for a post there is not."""
+        place = self._platform(platform)
+        with place.lock:
+            place.delete_post(place.posts[post_id])
+
     def state(self, platform: str | None = None) -> dict[str, Any]:
         """What GET /_sandbox/state answers; of one platform only, if named."""
         names = [self._platform(platform).name] if platform else list(self.platforms)
