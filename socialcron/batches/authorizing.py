@@ -17,11 +17,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from socialcron import log
 from socialcron.batches.apps import app_for, app_variables
+from socialcron.batches.connecting import connectable_account, credentials_help
 from socialcron.errors import (
     BadInput,
     ConfigError,
@@ -35,6 +36,9 @@ from socialcron.platforms import registry
 from socialcron.platforms.base import App, Authorization, Grant
 from socialcron.platforms.http import Http
 from socialcron.settings import Settings
+from socialcron.store.accounts import connect_accounts
+from socialcron.store.engine import Database
+from socialcron.store.secrets import KeyRing
 
 DEFAULT_PORT = 8734  # fixed, because most platforms take only redirect addresses that were registered
 LOOPBACK = ("127.0.0.1", "localhost")
@@ -89,8 +93,6 @@ def begin(
 
 def authorization_of(platform: str) -> Authorization:
     """What the platform declares. Raises UsageError with another way for one that has no such flow."""
-    from socialcron.batches.connecting import credentials_help
-
     declaration = registry.declaration(platform)
     if declaration.authorization is None:
         way = f"`socialcron accounts add {platform} --handle NAME`"
@@ -153,6 +155,40 @@ def redeem(attempt: Attempt, grant: Grant, http: Http) -> list[Connectable]:
             hint="Agree to every page, channel or organization it is meant for, and use a login that may post there.",
         )
     return found
+
+
+def store(
+    db: Database, attempt: Attempt, chosen: Sequence[Connectable], key_ring: KeyRing
+) -> list[dict[str, Any]]:
+    """Connect these, or give those that are connected already their new tokens; says what became of each.
+
+    Raises BadInput with a reason for each that cannot be stored, and then none is.
+    """
+    accounts = [connectable_account(attempt.platform, item, attempt.settings, key_ring) for item in chosen]
+    stored = connect_accounts(db, accounts)
+    done = []
+    problems = []
+    for account, item, made in zip(accounts, chosen, stored, strict=True):
+        if isinstance(made, str):
+            problems.append(f"{account.handle}: {made}")
+            continue
+        done.append(
+            {
+                "id": made.id,
+                "platform": account.platform,
+                "handle": account.handle,
+                "external_id": account.external_id,
+                "status": made.status,
+                "outcome": made.outcome,
+                "scopes": item.scopes,
+                "not_granted": sorted(set(attempt.scopes) - set(item.scopes)) if item.scopes else [],
+                "token_expires_at": account.token_expires_at,
+                "refresh_expires_at": account.refresh_expires_at,
+            }
+        )
+    if problems:
+        raise BadInput("nothing was connected", problems=problems)
+    return done
 
 
 def choose(found: Sequence[Connectable], names: Sequence[str], *, everything: bool) -> list[Connectable]:
@@ -293,17 +329,20 @@ class Listener:
                 f"port {port} of this host, where the browser is sent back to, cannot be had: {exc.strerror or exc}",
                 hint="Choose another with --redirect-port (and register it with the app), or use --no-browser.",
             ) from exc
+        self._thread: threading.Thread | None = None
         self._server.path = parts.path or "/"
         self.redirect_uri = urlunsplit(
             parts._replace(netloc=f"{parts.hostname}:{self._server.server_address[1]}")
         )
 
-    def wait(self, attempt: Attempt, *, seconds: float) -> str:
-        """The path and query of the browser's visit. Raises ServiceUnavailable when it does not come in time."""
+    def expect(self, attempt: Attempt) -> None:
+        """Begin to serve; to be called before the browser is sent anywhere."""
         self._server.state = attempt.state
-        threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True
-        ).start()
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True)
+        self._thread.start()
+
+    def wait(self, *, seconds: float) -> str:
+        """The path and query of the browser's visit. Raises ServiceUnavailable when it does not come in time."""
         try:
             return self._server.visits.get(timeout=seconds)
         except queue.Empty:
@@ -311,13 +350,13 @@ class Listener:
                 f"no browser came back to {self.redirect_uri} within {seconds:g} seconds",
                 hint="Run the command again; with --no-browser, you paste the address that the browser was sent to.",
             ) from None
-        finally:
-            self._server.shutdown()
 
-    def __enter__(self) -> Listener:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._thread is not None:
+            self._server.shutdown()
         self._server.server_close()
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, tzinfo
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -38,8 +39,11 @@ from socialcron.exitcodes import ExitCode
 from socialcron.platforms import registry
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from socialcron.batches.authorizing import Attempt
     from socialcron.model import Connectable
+    from socialcron.store.lists import AccountView
 
 app = group_app("Connect and manage accounts.", "socialcron accounts list", "socialcron accounts add --help")
 
@@ -231,9 +235,8 @@ def connect_command(
     """
     with command_context("accounts connect", json=json, env_file=env_file) as ctx:
         from socialcron.batches import authorizing
-        from socialcron.batches.connecting import accept_settings, connectable_account
+        from socialcron.batches.connecting import accept_settings
         from socialcron.platforms.http import Http
-        from socialcron.store import accounts
         from socialcron.store.secrets import KeyRing
 
         authorizing.authorization_of(platform)
@@ -245,47 +248,26 @@ def connect_command(
         address = redirect_uri or f"http://127.0.0.1:{redirect_port}/"
         http = Http()
         try:
-            attempt, led_to = _consent(
-                ctx,
-                authorizing,
+            begin = partial(
+                authorizing.begin,
                 platform,
-                settings,
-                address,
-                scopes or (),
-                http,
-                paste=no_browser or not authorizing.can_listen(address) or not _has_display(),
-                seconds=timeout,
+                account_settings=settings,
+                settings=ctx.settings,
+                scopes=scopes or (),
+                http=http,
             )
+            if no_browser or not authorizing.can_listen(address) or not _has_display():
+                attempt, led_to = _by_paste(begin, address)
+            else:
+                attempt, led_to = _by_browser(begin, address, seconds=timeout)
             found = authorizing.redeem(attempt, authorizing.grant_of(attempt, led_to), http)
         finally:
             http.close()
-        names = _ask_which(found) if is_interactive() and not (account or everything or json) else account
-        chosen = authorizing.choose(found, names or (), everything=everything)
+        asking = not (account or everything or json) and is_interactive()
+        names = _ask_which(found) if asking else account or ()
+        chosen = authorizing.choose(found, names, everything=everything)
         ctx.database.reconnect()
-        stored = accounts.connect_accounts(
-            ctx.database, [connectable_account(platform, item, settings, key_ring) for item in chosen]
-        )
-        if problems := [
-            f"{item.handle}: {text}"
-            for item, text in zip(chosen, stored, strict=True)
-            if isinstance(text, str)
-        ]:
-            raise BadInput("nothing was connected", problems=[clean(problem) for problem in problems])
-        connected = [
-            {
-                "id": made.id,
-                "platform": platform,
-                "handle": clean(item.handle),
-                "external_id": item.external_id,
-                "status": made.status,
-                "outcome": made.outcome,
-                "scopes": item.scopes,
-                "not_granted": sorted(set(attempt.scopes) - set(item.scopes)) if item.scopes else [],
-                "token_expires_at": item.tokens.expires_at,
-            }
-            for item, made in zip(chosen, stored, strict=True)
-            if not isinstance(made, str)
-        ]
+        connected = authorizing.store(ctx.database, attempt, chosen, key_ring)
         ctx.emit({"accounts": connected}, text="\n".join(map(_connected_line, connected)))
 
 
@@ -296,57 +278,41 @@ def _has_display() -> bool:
     )
 
 
-def _consent(
-    ctx: CommandContext,
-    authorizing: Any,
-    platform: str,
-    settings: dict[str, str],
-    address: str,
-    scopes: Sequence[str],
-    http: Any,
-    *,
-    paste: bool,
-    seconds: float,
-) -> tuple[Attempt, str]:
-    """Ask a person, and return where the browser was sent to then."""
-
-    def begin(redirect_uri: str) -> Attempt:
-        attempt: Attempt = authorizing.begin(
-            platform,
-            account_settings=settings,
-            settings=ctx.settings,
-            redirect_uri=redirect_uri,
-            scopes=scopes,
-            http=http,
-        )
-        print(f"Open this address and agree:\n\n{attempt.url}\n", file=sys.stderr, flush=True)
-        return attempt
-
-    if paste:
-        attempt = begin(address)
-        print(
-            f"The browser ends at {attempt.redirect_uri}... and may show an error there. "
-            "Paste that whole address here:",
-            file=sys.stderr,
-            flush=True,
-        )
-        if not (led_to := sys.stdin.readline()).strip():
-            raise UsageError("no address came on stdin", hint="Pipe it in, or run this in a terminal.")
-        return attempt, led_to
+def _by_browser(begin: Callable[..., Attempt], address: str, *, seconds: float) -> tuple[Attempt, str]:
+    """The attempt, and where the browser was sent to after a person had decided."""
     import webbrowser
 
-    with authorizing.Listener(address) as listener:
-        attempt = begin(listener.redirect_uri)
+    from socialcron.batches.authorizing import Listener
+
+    with Listener(address) as listener:
+        attempt = begin(redirect_uri=listener.redirect_uri)
+        _say(f"Open this address and agree, if your browser has not opened it already:\n\n{attempt.url}\n")
+        listener.expect(attempt)
         webbrowser.open(attempt.url)
-        return attempt, listener.wait(attempt, seconds=seconds)
+        return attempt, listener.wait(seconds=seconds)
+
+
+def _by_paste(begin: Callable[..., Attempt], address: str) -> tuple[Attempt, str]:
+    attempt = begin(redirect_uri=address)
+    _say(f"Open this address in any browser and agree:\n\n{attempt.url}\n")
+    _say(f"It ends at {address}..., maybe with an error page. Paste that whole address here:")
+    led_to = sys.stdin.readline()
+    if not led_to.strip():
+        raise UsageError("no address came on stdin", hint="Pipe it in, or run this in a terminal.")
+    return attempt, led_to
+
+
+def _say(text: str) -> None:
+    """To the person, whatever stdout is for."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def _ask_which(found: Sequence[Connectable]) -> list[str]:
-    """Ids of those chosen by number; all of them where there is one."""
+    """Ids of those chosen by number; one alone needs no question."""
     if len(found) == 1:
         return [found[0].external_id]
     for number, item in enumerate(found, 1):
-        print(f"{number:3}  {clean(item.handle)} (id {clean(item.external_id)})", file=sys.stderr)
+        _say(f"{number:3}  {clean(item.handle)} (id {clean(item.external_id)})")
     while True:
         answer = str(typer.prompt("Which ones? Numbers, or all", err=True)).replace(",", " ").split()
         if answer == ["all"]:
@@ -357,7 +323,7 @@ def _ask_which(found: Sequence[Connectable]) -> list[str]:
 
 def _connected_line(account: dict[str, Any]) -> str:
     verb = "connected" if account["outcome"] == "new" else "reconnected"
-    line = f"{verb} {account['platform']} account {account['handle']} as account {account['id']}"
+    line = f"{verb} {account['platform']} account {clean(account['handle'])} as account {account['id']}"
     if account["status"] != "active":
         line += f", which is {account['status']}: `socialcron accounts enable {account['id']}`"
     if account["not_granted"]:
@@ -519,38 +485,32 @@ def list_command(
         zone = display_zone(ctx.settings)
         ctx.emit(
             {"accounts": rows},
-            text=(
-                lambda console: show(
-                    console,
-                    table(
-                        "",
-                        (
-                            "#id",
-                            "account",
-                            "=status",
-                            "#waiting",
-                            in_zone("token until", zone),
-                            "=reconnect by",
-                            "last error",
-                        ),
-                        [
-                            (
-                                row.id,
-                                f"{row.platform} {clean(row.handle, width=25)}",
-                                row.status if row.autopost_enabled else f"{row.status}, autopost off",
-                                row.waiting,
-                                minute(row.token_expires_at, zone),
-                                minute(row.refresh_expires_at, zone),
-                                clean(row.last_error, width=60),
-                            )
-                            for row in rows
-                        ],
-                    ),
-                )
-            )
+            text=(lambda console: show(console, _accounts_table(rows, zone)))
             if rows
             else "no accounts; connect one with `socialcron accounts connect` or `accounts add`",
         )
+
+
+def _accounts_table(rows: Sequence[AccountView], zone: tzinfo) -> Table:
+    """On 80 columns there is room for errors only when nothing ends, or where there are none."""
+    columns: dict[str, Callable[[AccountView], object]] = {
+        "#id": lambda row: row.id,
+        "account": _named,
+        "=status": lambda row: row.status if row.autopost_enabled else f"{row.status}, autopost off",
+        "#waiting": lambda row: row.waiting,
+    }
+    if any(row.token_expires_at for row in rows):
+        columns[in_zone("token until", zone)] = lambda row: minute(row.token_expires_at, zone)
+    if any(row.refresh_expires_at for row in rows):
+        columns["=reconnect by"] = lambda row: minute(row.refresh_expires_at, zone)[:10]
+    if any(row.last_error for row in rows):
+        columns["last error"] = lambda row: clean(row.last_error, width=60)
+    return table("", tuple(columns), [[cell(row) for cell in columns.values()] for row in rows])
+
+
+def _named(row: AccountView) -> str:
+    app_name = f" (app {row.settings['app']})" if row.settings.get("app") else ""
+    return f"{row.platform} {clean(row.handle, width=25)}{app_name}"
 
 
 @app.command("show", epilog=example("socialcron accounts show 3"))

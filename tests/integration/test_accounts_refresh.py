@@ -174,7 +174,7 @@ def test_refresh__says_when_no_key_opens_the_credentials(
 def test_list_show_and_test__say_by_when_a_person_must_reconnect(cli: Cli, world: World, x: int) -> None:
     world.run("UPDATE socialcron.accounts SET refresh_expires_at = '2027-05-01T10:00Z'")
 
-    assert "2027-05-01 10:00" in cli("accounts", "list").stdout
+    assert "2027-05-01" in cli("accounts", "list").stdout
     words = "a person must connect it again by 2027-05-01 10:00:00 UTC, unless its tokens are renewed before"
     assert words in " ".join(cli("accounts", "show", x).stdout.split())
     tested = cli("accounts", "test", x, "--json").data
@@ -182,3 +182,30 @@ def test_list_show_and_test__say_by_when_a_person_must_reconnect(cli: Cli, world
     assert tested["refresh_expires_at"].startswith("2027-05-01T10:00:00")
     assert tested["token_expires_at"]
     assert words in cli("accounts", "test", x).stdout
+
+
+def test_list__stays_readable_on_80_columns(
+    cli: Cli, world: World, x: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    world.run(
+        "UPDATE socialcron.accounts SET refresh_expires_at = '2027-05-01T10:00Z', last_error = 'HTTP 401: ' || "
+        "repeat('gone ', 20), handle = '@a_rather_long_handle_here', status = 'needs_reconnect', "
+        'settings = settings || \'{"app": "shop"}\''
+    )
+    shown = cli("accounts", "list").stdout
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "needs_reconnect" in shown
+    assert "2027-05-01" in shown
+    assert "shop" in shown
+
+
+def test_refresh__leaves_a_token_in_the_first_half_of_its_life(cli: Cli, world: World) -> None:
+    """Instagram's are renewed ten days early; one that lives for less than that would be renewed in every run."""
+    account = world.account("instagram")
+    ends_in(world, account, "3 days")
+    world.run("UPDATE socialcron.accounts SET refreshed_at = now() - interval '1 day'")
+    assert cli("accounts", "refresh", "--json").data["accounts"] == []
+    world.run("UPDATE socialcron.accounts SET refreshed_at = now() - interval '4 days'")
+    world.sandbox.advance(2 * 86_400)
+    assert cli("accounts", "refresh", "--json").data["refreshed"] == 1
