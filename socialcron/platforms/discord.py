@@ -42,6 +42,7 @@ from socialcron.platforms.base import (
     Credentials,
     Declaration,
     Limit,
+    MediaRule,
     default_error,
     key_text,
     optional_str,
@@ -49,6 +50,7 @@ from socialcron.platforms.base import (
 )
 from socialcron.platforms.files import file_name, open_file
 from socialcron.platforms.http import Answer, Http, Session
+from socialcron.platforms.rules import FILE_TYPES, IMAGE_TYPES, media_problems
 from socialcron.platforms.text import field, with_link
 
 if TYPE_CHECKING:
@@ -67,6 +69,7 @@ _ADDRESS = re.compile(
 )
 _EPOCH_MS = 1_420_070_400_000  # https://docs.discord.com/developers/reference#snowflakes
 _SUPPRESS_EMBEDS = 4  # https://docs.discord.com/developers/resources/message#message-object-message-flags
+_FILE_BYTES = 10 * 2**20  # each; servers that were boosted take more, webhooks are not told how much
 _PAGE = 100
 _MAX_PAGES = 20
 _MENTIONS = ("everyone", "roles", "users")
@@ -111,7 +114,6 @@ class Discord:
                 ("text", 2000, "UTF-16 code units", _WEBHOOK),
                 ("username", 80, "UTF-16 code units", _WEBHOOK),
                 ("media", 10, "attachments", _FILES),
-                ("file_bytes", 10 * 2**20, "bytes each", _FILES),
                 ("request_bytes", 25 * 2**20, "bytes together", _FILES),
                 ("alt_text", 1024, "UTF-16 code units", f"{_DOCS}/resources/message#attachment-object"),
                 ("embeds", 10, "embeds", _WEBHOOK),
@@ -128,6 +130,18 @@ class Discord:
                 ("poll_option", 55, "UTF-16 code units", _POLL),
                 ("poll_max_hours", 768, "hours", _POLL),
             )
+        ),
+        media=(
+            MediaRule(
+                kind="image", mime_types=IMAGE_TYPES, max_bytes=_FILE_BYTES, source=_FILES, date=_READ_ON
+            ),
+            MediaRule(
+                kind="document",
+                mime_types=FILE_TYPES - IMAGE_TYPES,
+                max_bytes=_FILE_BYTES,
+                source=_FILES,
+                date=_READ_ON,
+            ),
         ),
         credentials=(
             Credentials(
@@ -344,12 +358,8 @@ def _media_problems(step: Step) -> Iterator[Problem]:
         yield Problem(
             field="media", message=f"{together} bytes together, at most {limit('request_bytes'):.0f}"
         )
+    yield from media_problems(step.media, Discord.declaration.media)
     for number, item in enumerate(step.media, 1):
-        if (item.size_bytes or 0) > limit("file_bytes"):
-            yield Problem(
-                field=f"media[{number}]",
-                message=f"{item.source} is {item.size_bytes} bytes, at most {limit('file_bytes'):.0f} allowed",
-            )
         if (length := _units(item.alt or "")) > limit("alt_text"):
             yield Problem(
                 field=f"media[{number}]",

@@ -12,6 +12,33 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from socialcron.model import Media, Problem
 from socialcron.platforms.base import Declaration, MediaRule
 
+# Every type that the bytes of a file are recognised as, for platforms that take any file.
+IMAGE_TYPES = frozenset(
+    f"image/{name}" for name in ("jpeg", "png", "gif", "webp", "bmp", "avif", "heic", "heif", "tiff")
+)
+FILE_TYPES = IMAGE_TYPES | {
+    "application/pdf",
+    *(
+        f"video/{name}"
+        for name in (
+            "mp4",
+            "quicktime",
+            "webm",
+            "ogg",
+            "mpeg",
+            "mp2t",
+            "x-matroska",
+            "x-msvideo",
+            "x-ms-wmv",
+            "x-flv",
+        )
+    ),
+    *(
+        f"audio/{name}"
+        for name in ("mp4", "webm", "ogg", "mpeg", "wav", "flac", "aac", "aiff", "x-matroska", "x-ms-wma")
+    ),
+}
+
 _HASHTAG = re.compile(r"(?<![\w&/])[#＃](?=\w*[^\W\d_])\w+")
 _MENTION = re.compile(r"(?<![\w@/])@\w+(?:\.\w+)*")
 

@@ -49,7 +49,7 @@ from socialcron.platforms.base import (
 )
 from socialcron.platforms.files import file_name, open_file
 from socialcron.platforms.http import Answer, Http, Session
-from socialcron.platforms.rules import media_problems
+from socialcron.platforms.rules import FILE_TYPES, media_problems
 from socialcron.platforms.text import field, with_link
 
 if TYPE_CHECKING:
@@ -59,11 +59,7 @@ _API = "https://core.telegram.org/bots/api"
 _READ_ON = "2026-09-11"
 _PATH = "/bot:token/"
 _PHOTOS = frozenset({"image/jpeg", "image/png", "image/webp"})
-_OTHERS = frozenset(
-    {"application/pdf", "image/avif", "image/bmp", "image/tiff", "image/heif", "image/heic"}
-    | {"video/quicktime", "video/webm", "video/x-matroska", "video/ogg", "video/x-msvideo", "video/mpeg"}
-    | {"audio/mpeg", "audio/mp4", "audio/ogg", "audio/wav", "audio/flac", "audio/aac"}
-)
+_OTHERS = FILE_TYPES - _PHOTOS - {"image/gif", "video/mp4"}
 _METHODS = {
     "photo": "sendPhoto",
     "video": "sendVideo",
@@ -174,7 +170,7 @@ class Telegram:
             MediaRule(
                 kind="document",
                 use="document",
-                mime_types=_PHOTOS | _OTHERS | {"image/gif", "video/mp4"},
+                mime_types=FILE_TYPES,
                 max_bytes=50_000_000,
                 source=f"{_API}#senddocument",
                 date=_READ_ON,

@@ -28,6 +28,7 @@ from socialcron.model import Account, Confirmed, Identity, Look, Media, Poll, Pr
 from socialcron.platforms.base import App
 from socialcron.platforms.discord import Discord
 from socialcron.platforms.http import Session
+from socialcron.platforms.rules import FILE_TYPES
 from tests.contract.conftest import Wire
 from tests.contract.sample import Sample
 
@@ -184,6 +185,15 @@ def test_validate__an_embed_alone_is_a_post() -> None:
 
 def test_validate__looks_at_the_accounts_settings_too() -> None:
     assert problems(step(), username="Clyde") == ["settings.username: must not contain 'clyde'"]
+
+
+def test_validate__takes_every_type_that_files_are_recognised_as() -> None:
+    from socialcron.batches import probing
+
+    known = {*probing.STILLS.values(), *probing.VIDEOS.values(), *probing.AUDIOS.values()}
+    assert known | {"application/pdf", "video/quicktime"} == FILE_TYPES
+    for mime_type in FILE_TYPES:
+        assert problems(step(media=(Media(source="f", mime_type=mime_type),))) == []
 
 
 # --- prepare -----------------------------------------------------------------------------------------------

@@ -38,6 +38,7 @@ from socialcron.model import (
 )
 from socialcron.platforms.base import App
 from socialcron.platforms.http import Answer, Session
+from socialcron.platforms.rules import FILE_TYPES
 from socialcron.platforms.telegram import Telegram
 from tests.contract.conftest import Wire
 from tests.contract.sample import Sample
@@ -209,6 +210,15 @@ def test_validate__takes_anything_as_a_document(picture: Media) -> None:
     mixed = step(media=(picture, attachment("application/pdf"), attachment("image/gif")))
     assert problems(mixed)
     assert problems(mixed, as_document="true") == []
+
+
+def test_validate__takes_every_type_that_files_are_recognised_as() -> None:
+    from socialcron.batches import probing
+
+    known = {*probing.STILLS.values(), *probing.VIDEOS.values(), *probing.AUDIOS.values()}
+    assert known | {"application/pdf", "video/quicktime"} == FILE_TYPES
+    for mime_type in FILE_TYPES:
+        assert problems(step(media=(Media(source="f", mime_type=mime_type),))) == []
 
 
 # --- prepare -----------------------------------------------------------------------------------------------
