@@ -190,6 +190,36 @@ class Gone:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProfilePost:
+    """A post of a public profile, as its listing showed it. None: not in the answer; of a count, not a zero."""
+
+    remote_id: str
+    url: str | None = None
+    caption: str | None = None
+    published_at: datetime | None = None
+    cover_url: str | None = None
+    thumbnail_url: str | None = None
+    views: int | None = None
+    likes: int | None = None
+    shares: int | None = None
+    comments: int | None = None
+    saves: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfilePage:
+    """One page of a public profile's posts. cursor: of the next page; None: this was the last.
+
+    more: the answer says that there are further posts; None: it does not say. external_id: the profile's, if named.
+    """
+
+    posts: tuple[ProfilePost, ...]
+    cursor: str | None = None
+    more: bool | None = None
+    external_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tokens:
     """What a refresh returned: the complete credentials to store, and when the access token ends (None: never).
 
