@@ -189,6 +189,13 @@ class Gone:
     """The platform says that there is no such post (any more)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The platform shows the counts of this post to nobody with our rights: asking again would change nothing."""
+
+    error: PlatformError
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfilePost:
     """A post of a public profile, as its listing showed it. None: not in the answer; of a count, not a zero."""

@@ -23,7 +23,7 @@ from socialcron.store.engine import Database
 from socialcron.store.metrics import DueReading
 
 COMMAND = "collect-metrics"
-OUTCOMES = ("read", "gone", "unanswered", "failed", "released")
+OUTCOMES = ("read", "gone", "closed", "unanswered", "failed", "released")
 LEASE_MARGIN_SECONDS = 60.0
 
 

@@ -16,7 +16,7 @@ from socialcron.batches.connection import Connection, Postponed
 from socialcron.batches.ladder import Ladder
 from socialcron.batches.runner import Request, Until, Work
 from socialcron.errors import AuthExpired, PlatformError, RateLimited
-from socialcron.model import Gone, Reading
+from socialcron.model import Closed, Gone, Reading
 from socialcron.platforms.base import OneByOne
 from socialcron.platforms.http import now_seconds
 from socialcron.store import metrics
@@ -139,7 +139,7 @@ class ReadJob:
         ):
             yield Until(now_seconds() + requests * 60.0 / PER_MINUTE)
 
-    def _keep(self, batch: Sequence[DueReading], found: Mapping[str, Reading | Gone]) -> None:
+    def _keep(self, batch: Sequence[DueReading], found: Mapping[str, Reading | Gone | Closed]) -> None:
         readings = {
             due.post_id: reading for due in batch if isinstance(reading := found.get(due.remote_id), Reading)
         }
@@ -148,6 +148,9 @@ class ReadJob:
         self._book.postpone(
             [due for due in batch if isinstance(found.get(due.remote_id), Gone)], "gone", gone=True
         )
+        for due in batch:
+            if isinstance(closed := found.get(due.remote_id), Closed):
+                self._book.postpone([due], "closed", stops=True, exc=closed.error)
         self._not_answered([due for due in batch if due.remote_id not in found], "unanswered", None)
 
     def _not_answered(self, posts: Sequence[DueReading], outcome: str, exc: PlatformError | None) -> None:

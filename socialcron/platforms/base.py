@@ -25,6 +25,7 @@ from socialcron.errors import (
 from socialcron.model import (
     Accepted,
     Account,
+    Closed,
     Confirmed,
     Connectable,
     Gone,
@@ -248,7 +249,9 @@ class OneByOne(PlatformFailure):
 class Measuring(Adapter, Protocol):
     """An adapter whose declaration has `metrics`."""
 
-    def read_metrics(self, remote_ids: Sequence[str], session: Session) -> Mapping[str, Reading | Gone]:
+    def read_metrics(
+        self, remote_ids: Sequence[str], session: Session
+    ) -> Mapping[str, Reading | Gone | Closed]:
         """Counts of own posts, at most `metrics.batch_size` of them, by id; one request where the platform has batches.
 
         A post that is missing was not answered about, and is asked about again. Reads only; raises as reads do, and

@@ -1,5 +1,6 @@
 -- Posts that got no answer: again in `retry_in_seconds`; null: at their next slot, this one is lost.
--- stops: its platform has no readings. give_back: this try did not count (a rate limit, the run's end). gone: the platform says there is no such post.
+-- stops: its platform has no readings, or shows this one to nobody. give_back: this try did not count (a rate limit, the run's end).
+-- gone: the platform says there is no such post.
 UPDATE socialcron.metric_schedules
    SET next_at = CASE WHEN %(gone)s OR %(stops)s THEN NULL
                       WHEN %(retry_in_seconds)s::float8 IS NOT NULL

@@ -15,7 +15,7 @@ import pytest
 
 from socialcron.batches.ladder import DEFAULT, parse_ladder
 from socialcron.errors import AuthExpired, PlatformError, PlatformFailure, RateLimited, Unavailable
-from socialcron.model import Gone, Reading
+from socialcron.model import Closed, Gone, Reading
 from socialcron.platforms.base import Metrics
 from socialcron.platforms.stub import Stub
 from socialcron.store import metrics
@@ -32,9 +32,9 @@ class Audience:
 
     views: int = 0
     asked: list[list[str]] = field(default_factory=list)
-    answer: Callable[[Sequence[str]], Mapping[str, Reading | Gone]] | PlatformError | None = None
+    answer: Callable[[Sequence[str]], Mapping[str, Reading | Gone | Closed]] | PlatformError | None = None
 
-    def read(self, ids: Sequence[str]) -> Mapping[str, Reading | Gone]:
+    def read(self, ids: Sequence[str]) -> Mapping[str, Reading | Gone | Closed]:
         self.asked.append(list(ids))
         self.views += 1
         if isinstance(self.answer, PlatformError):
@@ -211,6 +211,24 @@ def test_collect_metrics__keeps_what_came_of_a_partial_answer(
     assert collect(cli)["read"] == 1
     assert ages(world.db) == [1, 1]
     assert cli("collect-metrics", "--strict").exit_code == 0
+
+
+def test_collect_metrics__a_post_whose_counts_nobody_may_see_is_asked_about_once(
+    world: World, cli: Cli, audience: Audience
+) -> None:
+    published(world, cli, 2)
+    age(world, 1)
+    audience.answer = lambda ids: {ids[0]: Reading(views=7), ids[1]: Closed(AuthExpired("no scope for it"))}
+    data = collect(cli, "--strict")
+    assert (data["read"], data["closed"], data["failed"]) == (1, 1, 0)
+    closed = rows(
+        world.db,
+        "SELECT next_at, gone_at, error_class FROM socialcron.metric_schedules WHERE last_error ~ 'no scope'",
+    )
+    assert closed == [(None, None, "auth_expired")]
+    audience.answer = None
+    age(world, 1)
+    assert collect(cli)["claimed"] == 1
 
 
 def test_collect_metrics__a_slot_nobody_answered_four_times_is_lost_and_the_next_one_is_read(
