@@ -15,6 +15,7 @@ import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from socialcron.sandbox.frame import Account, Limit, Platform, Post, Route, Token
 from socialcron.sandbox.wire import Reply, Request, iso_time
@@ -67,7 +68,10 @@ class Supabase(Platform):
         return {"key": value}
 
     def _account(self, handle: str) -> Account:
-        return self.add_account(Account(handle, handle))
+        """Its id names the server, the table and the feed."""
+        return self.add_account(
+            Account(f"{urlsplit(self.base_url).netloc}/{next(iter(TABLES))}/{handle}", handle)
+        )
 
     def token_of(self, request: Request) -> Token | None:
         value = request.headers.get("apikey", "")
