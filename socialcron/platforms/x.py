@@ -33,12 +33,14 @@ from socialcron.model import (
     Account,
     Confirmed,
     Connectable,
+    Gone,
     Identity,
     LimitSeen,
     Look,
     Media,
     PreparedStep,
     Problem,
+    Reading,
     Ready,
     Saved,
     Step,
@@ -54,6 +56,8 @@ from socialcron.platforms.base import (
     Grant,
     Limit,
     MediaRule,
+    Metrics,
+    counts,
     default_error,
     key_text,
     nothing_seen,
@@ -61,6 +65,7 @@ from socialcron.platforms.base import (
     require,
     require_str,
     token_error,
+    total,
 )
 from socialcron.platforms.files import read_part
 from socialcron.platforms.http import Answer, Http, Session
@@ -158,6 +163,12 @@ class X:
             "made_with_ai": "true labels the post so",
             "paid_partnership": "true labels the post so",
         },
+        metrics=Metrics(
+            batch_size=100,
+            counts=frozenset({"views", "likes", "comments", "shares", "saves"}),
+            source="https://docs.x.com/x-api/fundamentals/metrics",
+            date=READ,
+        ),
         reconcile="listing",
         settle_seconds=120,
         handle_ttl_seconds=20 * 3600,  # media ids live about 24 h after finalize
@@ -363,6 +374,33 @@ class X:
                 return Look(matches=tuple(matches), complete=not doubtful)
             params["pagination_token"] = token
         return Look(matches=tuple(matches), complete=False)
+
+    def read_metrics(self, remote_ids: Sequence[str], session: Session) -> Mapping[str, Reading | Gone]:
+        """One request. A deleted post shows among the `errors` of an answer that is otherwise fine.
+
+        Public metrics only: X refuses the others for posts that are older than 30 days.
+        Source: https://docs.x.com/x-api/posts/get-posts-by-ids
+        """
+        # One id that a person took from an address and that is no number would spoil the whole batch.
+        asked = {remote_id for remote_id in remote_ids if re.fullmatch("[0-9]{1,19}", remote_id)}
+        if not asked:
+            return {}
+        query = {"ids": ",".join(sorted(asked)), "tweet.fields": "public_metrics"}
+        body = session.read("GET", "/2/tweets", params=query).json
+        parts = [body.get(name) for name in ("data", "errors")] if isinstance(body, Mapping) else []
+        if not any(isinstance(part, list) for part in parts):
+            raise PlatformFailure(f"{session.where}: the answer has neither posts nor errors", retryable=True)
+        posts, errors = (
+            [item for item in part if isinstance(item, Mapping)] if isinstance(part, list) else []
+            for part in parts
+        )
+        found: dict[str, Reading | Gone] = {
+            str(error.get("resource_id")): Gone()
+            for error in errors
+            if str(error.get("type")).endswith("/resource-not-found")
+        }
+        found |= {str(post.get("id")): _reading(post.get("public_metrics")) for post in posts}
+        return {remote_id: found[remote_id] for remote_id in asked & found.keys()}
 
     def can_refresh(self, credentials: Mapping[str, Any]) -> bool:
         return bool(credentials.get("refresh_token"))
@@ -596,6 +634,21 @@ def _retry_after(answer: Answer) -> float | None:
 def _number(value: str | None) -> int | None:
     """A header as a number a date can hold; None when absent or unusable."""
     return int(value) if value and value.isascii() and value.isdigit() and len(value) <= 11 else None
+
+
+def _reading(metrics: Any) -> Reading:
+    """`repost_count` is what the OpenAPI calls `retweet_count` since 2026-08-07; every guide keeps the old name."""
+    shared = ("retweet_count", "repost_count", "quote_count")
+    said = counts(metrics, "impression_count", "like_count", "reply_count", "bookmark_count", *shared)
+    reposts = said.get("retweet_count", said.get("repost_count"))
+    return Reading(
+        views=said.get("impression_count"),
+        likes=said.get("like_count"),
+        comments=said.get("reply_count"),
+        shares=total(reposts, said.get("quote_count")),
+        saves=said.get("bookmark_count"),
+        raw=said,
+    )
 
 
 # --- text ----------------------------------------------------------------------------------------------------------

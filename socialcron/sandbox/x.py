@@ -144,7 +144,7 @@ class X(Consent):
         if auth != "oauth2":
             raise ValueError(f"unknown auth {auth!r}: oauth1 or oauth2")
         pair = self._pair(account, frozenset(scopes.split()), confidential)
-        credentials = {
+        credentials: dict[str, Any] = {
             **{name: pair[name] for name in ("access_token", "refresh_token") if name in pair},
             "expires_at": iso_time(self.now() + pair["expires_in"]),
             "client_id": CLIENT_ID,
@@ -563,20 +563,6 @@ class X(Consent):
             "author_id": account.id,
             "conversation_id": target.body["conversation_id"] if target else post_id,
             "reply_settings": "everyone",
-            "public_metrics": dict.fromkeys(
-                [
-                    "retweet_count",
-                    "reply_count",
-                    "like_count",
-                    "quote_count",
-                    "bookmark_count",
-                    "impression_count",
-                ],
-                0,
-            ),
-            "non_public_metrics": dict.fromkeys(
-                ["impression_count", "url_link_clicks", "user_profile_clicks"], 0
-            ),
         }
         if urls:
             post.body["entities"] = {"urls": urls}
@@ -589,7 +575,6 @@ class X(Consent):
         if target:
             post.body["referenced_tweets"] = [{"type": "replied_to", "id": target.id}]
             post.body["in_reply_to_user_id"] = target.account.id
-            target.body["public_metrics"]["reply_count"] += 1
         return post
 
     def delete_post_route(self, request: Request) -> Reply:
@@ -618,10 +603,33 @@ class X(Consent):
         found = {text: post for text in ids if (post := self.posts.get(text)) and not post.deleted}
         body: dict[str, Any] = {}
         if found:
-            body["data"] = [_only_fields(post, fields) for post in found.values()]
+            body["data"] = [self._body(post, fields) for post in found.values()]
         if errors := [_not_found("tweet", text) for text in ids if text not in found]:
             body["errors"] = errors
         return Reply(200, body)
+
+    def _body(self, post: Post, fields: frozenset[str]) -> dict[str, Any]:
+        return {name: value for name, value in (post.body | self._metrics(post)).items() if name in fields}
+
+    def _metrics(self, post: Post) -> dict[str, Any]:
+        seen = self.seen_by(post)
+        if seen is None:
+            return {}
+        replies = sum(other.reply_to == post.id for other in post.account.posts)
+        public = {
+            "retweet_count": seen.shares - seen.shares // 4,
+            "reply_count": seen.comments + replies,
+            "like_count": seen.likes,
+            "quote_count": seen.shares // 4,
+            "bookmark_count": seen.saves,
+            "impression_count": seen.views,
+        }
+        own = {
+            "impression_count": seen.views,
+            "url_link_clicks": seen.likes // 3,
+            "user_profile_clicks": seen.likes // 9,
+        }
+        return {"public_metrics": public, "non_public_metrics": own}
 
     def user_posts(self, request: Request) -> Reply:
         fields = self._fields(request)
@@ -658,7 +666,7 @@ class X(Consent):
         meta |= {"newest_id": page[0].id, "oldest_id": page[-1].id}
         if more:
             meta["next_token"] = f"p{page[-1].id}"
-        return Reply(200, {"data": [_only_fields(post, fields) for post in page], "meta": meta})
+        return Reply(200, {"data": [self._body(post, fields) for post in page], "meta": meta})
 
     def _fields(self, request: Request) -> frozenset[str]:
         asked = frozenset(filter(None, (request.query("tweet.fields") or "").split(",")))
@@ -784,10 +792,6 @@ def _with_media_link(
         for item in media
     ]
     return shown, urls + entities
-
-
-def _only_fields(post: Post, fields: frozenset[str]) -> dict[str, Any]:
-    return {name: value for name, value in post.body.items() if name in fields}
 
 
 def _not_found(kind: str, value: str) -> dict[str, Any]:

@@ -29,7 +29,19 @@ from socialcron.errors import (
     Rejected,
     Unavailable,
 )
-from socialcron.model import Account, Confirmed, Media, Poll, PreparedStep, Ready, Saved, Step, Wait
+from socialcron.model import (
+    Account,
+    Confirmed,
+    Gone,
+    Media,
+    Poll,
+    PreparedStep,
+    Reading,
+    Ready,
+    Saved,
+    Step,
+    Wait,
+)
 from socialcron.platforms.base import App
 from socialcron.platforms.http import Session
 from socialcron.platforms.x import CHUNK_BYTES, X
@@ -261,7 +273,10 @@ SMALLER = "; resize_images=true on the account makes still images smaller"
     [
         ([{}] * 4, None),
         ([{}] * 5, "media: 5 files, X takes at most 4"),
-        ([{"size_bytes": 5 * 2**20 + 1}], f"media[1]: cat.png is 5242881 bytes, at most 5242880 allowed{SMALLER}"),
+        (
+            [{"size_bytes": 5 * 2**20 + 1}],
+            f"media[1]: cat.png is 5242881 bytes, at most 5242880 allowed{SMALLER}",
+        ),
         ([{"mime_type": "image/gif", "size_bytes": 15 * 2**20}], None),
         ([{"mime_type": "video/mp4", "size_bytes": 512 * 2**20}], None),
         ([{"mime_type": "image/gif"}, {}], "media: gif, image: X takes 4 images, or 1 GIF, or 1 video"),
@@ -970,3 +985,79 @@ def test_refresh__needs_a_refresh_token_and_an_app(wire: Wire) -> None:
         ADAPTER.refresh(account(), {"access_token": "AT1"}, APP, wire.http)
     with pytest.raises(PlatformFailure, match="client id"):
         ADAPTER.refresh(account(), OAUTH2, App(), wire.http)
+
+
+# --- metrics -----------------------------------------------------------------------------------------------
+
+# https://docs.x.com/x-api/fundamentals/metrics
+METRICS = {
+    "retweet_count": 5,
+    "reply_count": 1,
+    "like_count": 9,
+    "quote_count": 2,
+    "bookmark_count": 0,
+    "impression_count": 311,
+}
+NOT_FOUND = {
+    "resource_id": "1902",
+    "resource_type": "tweet",
+    "title": "Not Found Error",
+    "type": "https://api.x.com/2/problems/resource-not-found",
+}
+
+
+def test_read_metrics__one_request_for_a_hundred(wire: Wire) -> None:
+    ids = [str(1900 + number) for number in range(100)]
+    data = [{"id": post_id, "text": "t", "public_metrics": METRICS} for post_id in ids]
+    wire.expect("GET /2/tweets", json={"data": data})
+    connected = session(wire)
+    found = ADAPTER.read_metrics(ids, connected)
+    assert dict(wire.last.url.params) == {"ids": ",".join(ids), "tweet.fields": "public_metrics"}
+    reading = Reading(views=311, likes=9, comments=1, shares=7, saves=0, raw=METRICS)
+    assert found == dict.fromkeys(ids, reading)
+    assert {seen.family for seen in connected.seen} <= {"read"}
+
+
+def test_read_metrics__a_partial_answer_tells_the_deleted_from_the_hidden(wire: Wire) -> None:
+    hidden = {
+        **NOT_FOUND,
+        "resource_id": "1903",
+        "type": "https://api.x.com/2/problems/not-authorized-for-resource",
+    }
+    stranger = {"id": "77", "public_metrics": METRICS}
+    data = [{"id": "1901", "public_metrics": METRICS}, stranger, None]
+    wire.expect("GET /2/tweets", json={"data": data, "errors": [NOT_FOUND, hidden, None]})
+    found = ADAPTER.read_metrics(["1901", "1902", "1903", "1904"], session(wire))
+    assert found.keys() == {"1901", "1902"}
+    assert found["1902"] == Gone()
+
+
+def test_read_metrics__all_deleted_is_an_answer_without_data(wire: Wire) -> None:
+    wire.expect("GET /2/tweets", json={"errors": [NOT_FOUND]})
+    assert ADAPTER.read_metrics(["1902"], session(wire)) == {"1902": Gone()}
+
+
+@pytest.mark.parametrize(
+    ("metrics", "reading"),
+    [
+        (None, Reading()),
+        ({"like_count": "12", "impression_count": "many"}, Reading(likes=12, raw={"like_count": 12})),
+        (
+            {"repost_count": 3, "quote_count": 0},  # as the OpenAPI has it since 2026-08-07
+            Reading(shares=3, raw={"repost_count": 3, "quote_count": 0}),
+        ),
+        ({"retweet_count": 3}, Reading(raw={"retweet_count": 3})),  # half of the shares is not the shares
+    ],
+)
+def test_read_metrics__what_is_not_reported_is_no_zero(
+    wire: Wire, metrics: dict[str, Any] | None, reading: Reading
+) -> None:
+    wire.expect("GET /2/tweets", json={"data": [{"id": "1901", "public_metrics": metrics}]})
+    assert ADAPTER.read_metrics(["1901"], session(wire)) == {"1901": reading}
+
+
+def test_read_metrics__an_id_that_is_none_does_not_spoil_the_others(wire: Wire) -> None:
+    wire.expect("GET /2/tweets", json={"data": [{"id": "1901", "public_metrics": METRICS}]})
+    assert ADAPTER.read_metrics(["1901", "a-slug"], session(wire)).keys() == {"1901"}
+    assert wire.last.url.params["ids"] == "1901"
+    assert ADAPTER.read_metrics(["a-slug"], session(wire)) == {}

@@ -479,3 +479,35 @@ def test_expired_token__ends_an_oauth2_token_for_good(sandbox: Sandbox) -> None:
     sandbox.fault("expired_token", count=1)
     with bearer(sandbox, credentials["access_token"]) as client:
         assert [post(client).status_code for _ in range(2)] == [401, 401]
+
+
+def test_metrics__grow_with_the_post_and_count_real_replies(sandbox: Sandbox, client: httpx.Client) -> None:
+    first = post(client).json()["data"]["id"]
+    post(client, "and more", reply={"in_reply_to_tweet_id": first})
+
+    def read() -> dict[str, int]:
+        query = {"ids": first, "tweet.fields": "public_metrics"}
+        metrics: dict[str, int] = client.get("/2/tweets", params=query).json()["data"][0]["public_metrics"]
+        return metrics
+
+    assert read() == {**dict.fromkeys(read(), 0), "reply_count": 1}
+    sandbox.advance(86_400)
+    day = read()
+    sandbox.advance(6 * 86_400)
+    week = read()
+    assert 0 < day["impression_count"] < week["impression_count"]
+    assert all(week[name] >= day[name] for name in day)
+
+
+def test_metrics__can_be_hidden(sandbox: Sandbox, client: httpx.Client) -> None:
+    post_id = post(client).json()["data"]["id"]
+    sandbox.settings("x", counts_hidden=True)
+    query = {"ids": post_id, "tweet.fields": "public_metrics"}
+    assert "public_metrics" not in client.get("/2/tweets", params=query).json()["data"][0]
+
+
+def test_delete_post__is_told_among_the_errors(sandbox: Sandbox, client: httpx.Client) -> None:
+    post_id = post(client).json()["data"]["id"]
+    sandbox.delete_post("x", post_id)
+    [error] = client.get("/2/tweets", params={"ids": post_id}).json()["errors"]
+    assert (error["resource_id"], error["type"].rpartition("/")[2]) == (post_id, "resource-not-found")
