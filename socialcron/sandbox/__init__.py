@@ -15,7 +15,9 @@ Other processes do the same over HTTP: GET /_sandbox/state[?platform=NAME], POST
 
 Without any call: a Mastodon or X bearer token `sandbox-NAME` is account NAME, made on first use; so is a Bluesky
 password that starts with `sandbox-` for any identifier, and an X OAuth 1.0a token `sandbox-NAME` with the consumer
-key `sandbox-app`; the token secret and the consumer secret are `sandbox-secret`.
+key `sandbox-app`; the token secret and the consumer secret are `sandbox-secret`. A Telegram bot token `sandbox-NAME`
+posts to @NAME, the Discord webhook https://discord.com/api/webhooks/1/sandbox-NAME to a channel of its own, and a
+Supabase key `sandbox-NAME` opens the table.
 """
 
 from socialcron.sandbox.faults import Fault, parse_faults
