@@ -25,6 +25,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
+from tests.media import jpeg, mp4
+
 PROGRAM = Path(sys.executable).with_name("socialcron")
 CHECKOUT = Path(__file__).resolve().parent.parent
 PUNCTUAL_SECONDS = 6  # how far ahead the post is that shows --look-ahead
@@ -33,6 +35,20 @@ PUNCTUAL_SECONDS = 6  # how far ahead the post is that shows --look-ahead
 INHERITED = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "TERM", "TMPDIR", "NO_COLOR")
 
 MASTODON, UNLUCKY, BLUESKY, X, STUB = "@ana@sandbox", "@ben@sandbox", "ana.sandbox.test", "ana", "diary"
+# Further platforms, and what their accounts need beside credentials.
+MORE: dict[str, dict[str, str]] = {
+    "discord": {},
+    "facebook": {},
+    "instagram": {},
+    "linkedin": {},
+    "pinterest": {"board_id": "549755885175"},
+    "supabase": {},
+    "telegram": {"chat_id": "@ana"},
+    "threads": {},
+    "tiktok": {"privacy_level": "PUBLIC_TO_EVERYONE"},
+    "youtube": {"privacy_status": "public"},
+}
+LONGEST_SECONDS = 90  # until platforms have decided
 
 
 class Failed(Exception):
@@ -52,8 +68,11 @@ class Demo:
         self.directory.mkdir(parents=True)
         (self.directory / ".env").write_text(
             f"SOCIALCRON_HOME='{self.directory}/home'\nSOCIALCRON_MEDIA_ROOT='{self.directory}'\nLOG_FORMAT=text\n"
+            "SOCIALCRON_ALLOW_PRIVATE_MEDIA=true\n"  # the sandbox serves the media that platforms fetch themselves
         )
         (self.directory / "sunrise.png").write_bytes(sunrise(640, 360))
+        (self.directory / "cat.jpg").write_bytes(jpeg(1080, 1080, noise=True))
+        (self.directory / "film.mp4").write_bytes(mp4(2 * 2**20, width=720, height=1280, seconds=5.0))
 
         heading("A private PostgreSQL, its schema, a key for the credentials")
         self.run("init")
@@ -68,15 +87,18 @@ class Demo:
         self.explain_unconfirmed()
         heading("The next run")
         self.run("post-due")
+        heading("Some platforms take a post and decide later: they are asked until they have")
+        self.wait_for_decisions()
         heading("What people look at")
         self.run("status")
         heading("What the sandbox has")
         self.compare()
 
     def start_sandbox(self) -> dict[str, str]:
-        echo("sandbox", "--port", "0", "--json", suffix=" &")
+        serve = ("sandbox", "--port", "0", "--media", ".", "--json")
+        echo(*serve, suffix=" &")
         self.sandbox = subprocess.Popen(
-            [PROGRAM, "sandbox", "--port", "0", "--json"],
+            [PROGRAM, *serve],
             cwd=self.directory,
             env=environment(),
             stdout=subprocess.PIPE,
@@ -89,6 +111,8 @@ class Demo:
             raise Failed("the sandbox did not start")
         data = json.loads(line)["data"]
         self.control = data["control"]
+        with (self.directory / ".env").open("a") as file:
+            file.write(f"SOCIALCRON_MEDIA_URL={data['media']}\n")
         print("\n".join(f"{name:16}{url}" for name, url in data["platforms"].items()))
         return dict(data["platforms"])
 
@@ -107,6 +131,20 @@ class Demo:
                 stdin=json.dumps(credentials),
             )
         self.run("accounts", "test", "5")
+        comment("accounts that somebody has in a table or a file already come in as JSON lines, all or none")
+        made = [self.ask_sandbox("accounts", {"platform": name, "handle": "ana"}) for name in MORE]
+        lines = [
+            {
+                "platform": account["platform"],
+                "handle": "ana",
+                "external_id": account["external_id"],
+                "settings": {"base_url": account["base_url"], **MORE[account["platform"]]},
+                "credentials": account["credentials"],
+            }
+            for account in made
+        ]
+        (self.directory / "accounts.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+        self.run("accounts", "import", "accounts.jsonl")
 
     def add_posts(self) -> None:
         stub, mastodon, unlucky, bluesky, x = (
@@ -142,14 +180,41 @@ class Demo:
         fault = {"kind": "accept_then_drop", "platform": "mastodon", "account": "ben", "visible_only": True}
         self.ask_sandbox("faults", fault | {"count": 1})
         self.run("posts", "add", *unlucky, "--text", "Did you get this?")
+        comment("one content on ten more platforms: a picture, and a film where it takes one")
+        everywhere = [word for name in MORE for word in ("--account", f"{name}:ana")]
+        films = (
+            "--for",
+            "youtube.media=film.mp4",
+            "--for",
+            "youtube.title=Seen",
+            "--for",
+            "tiktok.media=film.mp4",
+        )
+        text = ("--text", "Seen this morning.", "--media", "cat.jpg", "--alt", "A noisy grey square")
+        self.run("posts", "add", *everywhere, *text, *films)
         comment("one for a certain second")
         self.run("posts", "add", *x, "--text", "On the second.", "--at", f"+{PUNCTUAL_SECONDS}s")
 
     def explain_unconfirmed(self) -> None:
         unconfirmed = self.ask("posts", "list", "--status", "unconfirmed")["posts"]
-        if len(unconfirmed) != 1:
-            raise Failed(f"{len(unconfirmed)} posts are unconfirmed, and the sandbox lost one answer")
-        self.run("posts", "explain", str(unconfirmed[0]["id"]))
+        lost = [post for post in unconfirmed if post["last_error"] and "no answer" in post["last_error"]]
+        if len(lost) != 1:
+            raise Failed(f"{len(lost)} posts are unconfirmed, and the sandbox lost one answer")
+        self.run("posts", "explain", str(lost[0]["id"]))
+
+    def wait_for_decisions(self) -> None:
+        """Run post-due as cron would, only more often. Raises Failed if platforms take too long."""
+        give_up_at = time.monotonic() + LONGEST_SECONDS
+        while waiting := [
+            post
+            for status in ("unconfirmed", "scheduled")
+            for post in self.ask("posts", "list", "--status", status)["posts"]
+        ]:
+            if time.monotonic() > give_up_at:
+                raise Failed(f"{len(waiting)} posts are still waiting")
+            self.run("posts", "explain", str(waiting[0]["id"]))
+            time.sleep(10)
+            self.run("post-due")
 
     def compare(self) -> None:
         """Print what the sandbox has of each post. Raises Failed unless it is everything, once."""
@@ -168,7 +233,7 @@ class Demo:
                 there = sum(f"remote_id={remote_id}" in line for line in self.printed for remote_id in ids)
                 published = post["posted_at"]
             else:
-                found = [place for place in places[post["platform"]] if place["id"] in ids]
+                found = [place for place in places[post["platform"]] if {place["id"], place["key"]} & set(ids)]
                 there, published = len(found), min((place["created_at"] for place in found), default=None)
             wrong += post["status"] != "posted" or not len(ids) == there == steps
             rows.append(

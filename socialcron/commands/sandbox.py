@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -34,6 +35,13 @@ def sandbox(
     limits: Annotated[
         bool, typer.Option("--limits/--no-limits", help="Enforce the platforms' rate limits.")
     ] = True,
+    media: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIRECTORY",
+            help="Serve its files, for platforms that fetch media (SOCIALCRON_MEDIA_URL).",
+        ),
+    ] = None,
     json: JsonOption = False,
     env_file: EnvFileOption = None,
 ) -> None:
@@ -50,7 +58,7 @@ def sandbox(
             signal.signal(signal_number, lambda *_: stop.set())
         try:
             rules = parse_faults(faults)
-            server = Sandbox.start(host=host, port=port, seed=seed, limited=limits)
+            server = Sandbox.start(host=host, port=port, seed=seed, limited=limits, media=media)
         except ValueError as exc:
             raise UsageError(str(exc)) from exc
         except OSError as exc:
@@ -73,6 +81,7 @@ def sandbox(
                     "base_url": server.base_url,
                     "platforms": urls,
                     "control": server.control_url,
+                    "media": server.media_url if media else None,
                 },
                 text="\n".join([*lines, f"{'state':16}{server.control_url}/state", "Ctrl-C stops it."]),
             )
