@@ -26,14 +26,17 @@ from socialcron.errors import (
 )
 from socialcron.model import (
     Account,
+    Closed,
     Confirmed,
     Connectable,
+    Gone,
     Identity,
     LimitSeen,
     Look,
     Media,
     PreparedStep,
     Problem,
+    Reading,
     Ready,
     Saved,
     Step,
@@ -47,6 +50,8 @@ from socialcron.platforms.base import (
     Grant,
     Limit,
     MediaRule,
+    Metrics,
+    counts,
     default_error,
     key_text,
     optional_str,
@@ -62,6 +67,7 @@ from socialcron.platforms.text import with_link
 _HOST = "https://www.googleapis.com"
 _INSERT = "https://developers.google.com/youtube/v3/docs/videos/insert"
 _THUMBNAIL = "https://developers.google.com/youtube/v3/docs/thumbnails/set"
+_VIDEOS = "https://developers.google.com/youtube/v3/docs/videos/list"
 _QUOTAS = "https://developers.google.com/youtube/v3/determine_quota_cost"
 _READ_ON = "2026-09-11"
 
@@ -136,6 +142,9 @@ class YouTube:
             "publish_at": "when a private video becomes public by itself, as in 2026-12-01T09:00:00Z",
             **_CHOICES,
         },
+        metrics=Metrics(
+            batch_size=50, counts=frozenset({"views", "likes", "comments"}), source=_VIDEOS, date=_READ_ON
+        ),
         authorization=google.authorization("youtube.upload", "youtube.readonly"),
         refresh_early_seconds=google.REFRESH_EARLY_SECONDS,
         reconcile="handle",
@@ -256,6 +265,33 @@ class YouTube:
         if _stored(answer, size, session.where) == size:
             return Look(complete=False, waiting_seconds=_PROCESSING_SECONDS)
         return Look()
+
+    def read_metrics(
+        self, remote_ids: Sequence[str], session: Session
+    ) -> Mapping[str, Reading | Gone | Closed]:
+        """Statistics of at most 50 videos, for one unit of the quota; a video that is not shown is gone.
+
+        The owner may hide likes and switch comments off: then there is no number. Shares and saves are told by
+        YouTube Analytics alone. All of it is closed to a token that may only upload.
+        Source: https://developers.google.com/youtube/v3/docs/videos/list
+        """
+        query = {"part": "statistics", "id": ",".join(remote_ids)}
+        answer = session.read("GET", "/youtube/v3/videos", params=query, accept=(403,))
+        if not answer.ok:
+            if google.reason(answer) != "insufficientPermissions":
+                raise session.explain(answer)
+            return dict.fromkeys(remote_ids, Closed(session.explain(answer)))
+        shown = {}
+        for item in require_list(answer.json, "items", session.where):
+            statistics = require(item, "statistics", Mapping, session.where)
+            found = counts(statistics, "viewCount", "likeCount", "commentCount")
+            shown[require_str(item, "id", session.where)] = Reading(
+                views=found.get("viewCount"),
+                likes=found.get("likeCount"),
+                comments=found.get("commentCount"),
+                raw=found,
+            )
+        return {remote_id: shown.get(remote_id, Gone()) for remote_id in remote_ids}
 
     def can_refresh(self, credentials: Mapping[str, Any]) -> bool:
         return google.can_refresh(credentials)
@@ -531,15 +567,15 @@ def _look_in_uploads(step: PreparedStep, session: Session) -> Look:
             if published_at is None:
                 raise PlatformFailure(f"{where}: an upload has no readable publishedAt", retryable=True)
             if published_at < since:
-                return Look(matches=tuple(matches), complete=same_channel)
+                return Look(matches=tuple(matches), certain=False, complete=same_channel)
             if str(snippet.get("title")).split() == title:
                 details = require(item, "contentDetails", Mapping, where)
                 matches.append(_confirmed(require_str(details, "videoId", where)))
         following = optional_str(body, "nextPageToken")
         if following is None:
-            return Look(matches=tuple(matches), complete=same_channel)
+            return Look(matches=tuple(matches), certain=False, complete=same_channel)
         query["pageToken"] = following
-    return Look(matches=tuple(matches), complete=False)
+    return Look(matches=tuple(matches), certain=False, complete=False)
 
 
 # --- errors and limits -----------------------------------------------------------------------------------------

@@ -94,6 +94,10 @@ class YouTube(Google):
             message = "The request cannot be completed because you have exceeded your quota."
             raise self.refusal(403, message, "quotaExceeded") from None
 
+    def _check_scope(self, token: Token, route: Route) -> None:
+        if route.scope and token.scopes is not None and route.scope not in token.scopes:
+            raise self.refusal(403, "Insufficient Permission", "insufficientPermissions")
+
     # Uploads.
 
     def begin(self, request: Request) -> Reply:
@@ -300,13 +304,20 @@ class YouTube(Google):
                 "id": None,
                 "snippet": post.body["snippet"],
                 "status": {**status, "uploadStatus": "uploaded" if post.body["polls"] else "processed"},
-                "statistics": {"viewCount": "0", "likeCount": "0", "favoriteCount": "0", "commentCount": "0"},
+                "statistics": self._statistics(post),
                 "processingDetails": {
                     "processingStatus": "processing" if post.body["polls"] else "succeeded"
                 },
             }
             items.append(self._chosen(request, {"kind": "youtube#video", "id": post.id}, parts))
         return self._list("video", items, None)
+
+    def _statistics(self, post: Post) -> dict[str, str]:
+        seen = self.seen_by(post)
+        shown = (
+            {"viewCount": seen.views, "likeCount": seen.likes, "commentCount": seen.comments} if seen else {}
+        )
+        return {name: str(number) for name, number in (shown | {"favoriteCount": 0}).items()}
 
     def delete_video(self, request: Request) -> Reply:
         post = self.posts.get(request.query("id") or "")

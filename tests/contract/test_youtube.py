@@ -1,8 +1,8 @@
 """YouTube: requests and documented answers.
 
 Recordings follow https://developers.google.com/youtube/v3/guides/using_resumable_upload_protocol,
-https://developers.google.com/youtube/v3/docs/ {videos/insert, thumbnails/set, channels/list, playlistItems/list,
-errors} and https://developers.google.com/identity/protocols/oauth2/native-app.
+https://developers.google.com/youtube/v3/docs/ {videos/insert, videos/list, thumbnails/set, channels/list,
+playlistItems/list, errors} and https://developers.google.com/identity/protocols/oauth2/native-app.
 """
 
 from __future__ import annotations
@@ -26,7 +26,18 @@ from socialcron.errors import (
     Rejected,
     Unavailable,
 )
-from socialcron.model import Account, Confirmed, Media, PreparedStep, Ready, Saved, Step
+from socialcron.model import (
+    Account,
+    Closed,
+    Confirmed,
+    Gone,
+    Media,
+    PreparedStep,
+    Reading,
+    Ready,
+    Saved,
+    Step,
+)
 from socialcron.platforms.base import App, Grant
 from socialcron.platforms.http import Session
 from socialcron.platforms.youtube import YouTube
@@ -594,6 +605,62 @@ def test_reconcile__trouble_proves_nothing(wire: Wire, lost: PreparedStep) -> No
     with pytest.raises(PlatformFailure) as caught:
         YOUTUBE.reconcile(lost, session(wire))
     assert caught.value.retryable
+
+
+# --- read_metrics: https://developers.google.com/youtube/v3/docs/videos/list -------------------------------------
+
+
+def statistics(video: str, **numbers: str) -> dict[str, Any]:
+    return {"kind": "youtube#video", "id": video, "statistics": {**numbers, "favoriteCount": "0"}}
+
+
+def test_read_metrics__asks_for_all_videos_at_once(wire: Wire) -> None:
+    full = statistics("dQw4", viewCount="1024", likeCount="57", commentCount="6")
+    wire.expect("GET /youtube/v3/videos", json={"items": [full, statistics("b", viewCount="7")]})
+    found = YOUTUBE.read_metrics(["dQw4", "b"], session(wire))
+    assert dict(wire.last.url.params) == {"part": "statistics", "id": "dQw4,b"}
+    raw = {"viewCount": 1024, "likeCount": 57, "commentCount": 6}
+    assert found == {
+        "dQw4": Reading(views=1024, likes=57, comments=6, raw=raw),
+        "b": Reading(views=7, raw={"viewCount": 7}),  # likes hidden, comments switched off
+    }
+
+
+def test_read_metrics__a_video_that_is_not_shown_is_gone(wire: Wire) -> None:
+    wire.expect("GET /youtube/v3/videos", json={"items": [statistics("a", viewCount="0")]})
+    found = YOUTUBE.read_metrics(["a", "b"], session(wire))
+    assert found == {"a": Reading(views=0, raw={"viewCount": 0}), "b": Gone()}
+
+
+@pytest.mark.parametrize("number", [-1, 1.5, True, "many", "-1", "1e3", "٣", "9" * 30, None, ["1"]])
+def test_read_metrics__nonsense_is_no_number(wire: Wire, number: Any) -> None:
+    item = {"id": "a", "statistics": {"viewCount": number, "likeCount": "2"}}
+    wire.expect("GET /youtube/v3/videos", json={"items": [item]})
+    assert YOUTUBE.read_metrics(["a"], session(wire)) == {"a": Reading(likes=2, raw={"likeCount": 2})}
+
+
+@pytest.mark.parametrize("body", [{}, {"items": None}, {"items": [{"id": "a"}]}, {"items": ["a"]}])
+def test_read_metrics__an_answer_without_what_was_asked_for_buries_nobody(wire: Wire, body: Any) -> None:
+    wire.expect("GET /youtube/v3/videos", json=body)
+    with pytest.raises(PlatformFailure) as caught:
+        YOUTUBE.read_metrics(["a"], session(wire))
+    assert caught.value.retryable
+
+
+def test_read_metrics__is_closed_to_a_token_that_may_only_upload(wire: Wire) -> None:
+    wire.expect("GET /youtube/v3/videos", 403, json=error("insufficientPermissions"))
+    closed = YOUTUBE.read_metrics(["a"], session(wire))["a"]
+    assert isinstance(closed, Closed)
+    assert closed.error.error_class == "auth_expired"
+
+
+@pytest.mark.parametrize(("reason", "kind"), [("quotaExceeded", RateLimited), ("forbidden", AuthExpired)])
+def test_read_metrics__other_refusals_are_what_they_are(
+    wire: Wire, reason: str, kind: type[PlatformError]
+) -> None:
+    wire.expect("GET /youtube/v3/videos", 403, json=error(reason))
+    with pytest.raises(kind):
+        YOUTUBE.read_metrics(["a"], session(wire))
 
 
 # --- errors: https://developers.google.com/youtube/v3/docs/errors ------------------------------------------------

@@ -263,10 +263,22 @@ def test_video__is_processed_while_it_is_looked_at(sandbox: Sandbox, client: htt
         return client.get("/youtube/v3/videos", params=query).json()["items"]
 
     assert [item["status"]["uploadStatus"] for _ in range(2) for item in look()] == ["uploaded", "processed"]
-    assert look()[0]["statistics"]["viewCount"] == "0"
     assert client.delete("/youtube/v3/videos", params={"id": video}).status_code == 204
     assert look() == []
     assert sandbox.posts("youtube") == []
+
+
+def test_statistics__are_digits_that_grow_and_hide(sandbox: Sandbox, client: httpx.Client) -> None:
+    query = {"part": "statistics", "id": upload(client)}
+
+    def statistics() -> Any:
+        return client.get("/youtube/v3/videos", params=query).json()["items"][0]["statistics"]
+
+    assert statistics() == {"viewCount": "0", "likeCount": "0", "commentCount": "0", "favoriteCount": "0"}
+    sandbox.advance(3000)
+    assert int(statistics()["viewCount"]) > int(statistics()["likeCount"]) > 0
+    sandbox.settings("youtube", counts_hidden=True)
+    assert statistics() == {"favoriteCount": "0"}
 
 
 def test_private_video__is_its_owners(sandbox: Sandbox, client: httpx.Client) -> None:
@@ -352,4 +364,7 @@ def test_consent__brings_a_refresh_token_only_for_offline_access(sandbox: Sandbo
     assert ("refresh_token" in tokens) is offline
     headers = {"Authorization": f"Bearer {tokens['access_token']}"}
     answer = httpx.get(f"{base}/youtube/v3/channels", params={"part": "id", "mine": "true"}, headers=headers)
-    assert (answer.status_code, reason(answer)) == (403, "forbidden")  # the scope that was not granted
+    assert (answer.status_code, reason(answer)) == (
+        403,
+        "insufficientPermissions",
+    )  # the scope that was not granted
