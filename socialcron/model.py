@@ -149,7 +149,8 @@ class Look:
     """What asking the platform about an unknown step showed.
 
     `matches`: our own posts that equal the step and are not older than its first send less 60 s, newest first.
-    `certain`: the match was asked for by what only this step has (a handle), so no other post can be meant.
+    `certain`: whether the match was asked for by what only this step has (a handle, a chosen id), or merely looks like
+    it, as one of a listing does. None: as the declared means has it.
     `complete`: the answers were all 200, for the same account, and reach back past that moment; only then does
     an empty `matches` say anything.
     `occupied`: a client-chosen id exists but holds something else, so this step never arrived: draw another id.
@@ -160,7 +161,7 @@ class Look:
     """
 
     matches: tuple[Confirmed, ...] = ()
-    certain: bool = False
+    certain: bool | None = None
     complete: bool = True
     occupied: bool = False
     key_works: bool = True
@@ -217,12 +218,12 @@ class ProfilePost:
 class ProfilePage:
     """One page of a public profile's posts. cursor: of the next page; None: this was the last.
 
-    more: the answer says that there are further posts; None: it does not say. external_id: the profile's, if named.
+    cut_short: why there are probably more, although nobody can ask for them. external_id: the profile's, if named.
     """
 
     posts: tuple[ProfilePost, ...]
     cursor: str | None = None
-    more: bool | None = None
+    cut_short: str | None = None
     external_id: str | None = None
 
 

@@ -99,7 +99,7 @@ class SettleJob:
         if look.waiting_seconds is not None:
             return self._still_working(look.waiting_seconds)
         candidates = self._unowned(look)
-        if len(candidates) == 1 and (look.certain or not self._twin()):
+        if len(candidates) == 1 and not (self._may_mean_another(look) and self._twin()):
             return self._adopt(candidates[0])
         if candidates:
             return self._postpone(
@@ -192,10 +192,15 @@ class SettleJob:
             owned = set()
         return [match for match in look.matches if match.remote_id not in owned]
 
+    def _may_mean_another(self, look: Look) -> bool:
+        if look.certain is not None:
+            return not look.certain
+        return self._connection.adapter.declaration.reconcile not in ("client_id", "handle")
+
     def _twin(self) -> bool:
-        """Whether the match could be another open post's. A client-chosen id or a handle names one post only."""
+        """Whether another open post says the same, so that a match in a listing could be that one's."""
         assert self._attempt is not None
-        if self._connection.adapter.declaration.reconcile in ("client_id", "handle") or self._attempt.step:
+        if self._attempt.step:
             return False
         twin = posts.find_twin(
             self._desk.db,

@@ -307,7 +307,7 @@ class TikTok:
         )
         over = reached and datetime.now(UTC) - began > _MODERATION
         same_account = over and self.identify(session).external_id == session.account_id
-        return Look(matches=matches, complete=same_account)
+        return Look(matches=matches, certain=False, complete=same_account)
 
     def can_refresh(self, credentials: Mapping[str, Any]) -> bool:
         return bool(credentials.get("refresh_token"))

@@ -941,7 +941,7 @@ def test_reconcile__absence_counts_after_a_day_and_for_the_same_account(
     if open_id:
         me(wire, open_id)
     prepared = replace(pulled(), first_sending_at=datetime.now(UTC) - age)
-    assert TIKTOK.reconcile(prepared, session(wire)) == Look(complete=complete)
+    assert TIKTOK.reconcile(prepared, session(wire)) == Look(certain=False, complete=complete)
 
 
 @pytest.mark.parametrize("options", [SELF, {"mode": "inbox"}])
@@ -951,7 +951,7 @@ def test_reconcile__what_is_in_no_list_is_not_looked_for(wire: Wire, options: di
 
 def test_reconcile__without_the_scope_to_list_nothing_is_proven(wire: Wire) -> None:
     wire.expect(LIST, 401, json=no("scope_not_authorized"))
-    assert TIKTOK.reconcile(pulled(), session(wire)) == Look(complete=False)
+    assert TIKTOK.reconcile(pulled(), session(wire)) == Look(certain=False, complete=False)
 
 
 def test_reconcile__a_refused_token_is_no_empty_list(wire: Wire) -> None:
