@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from socialcron.errors import (
     AuthExpired,
@@ -34,12 +34,14 @@ from socialcron.model import (
     Account,
     Confirmed,
     Connectable,
+    Gone,
     Identity,
     LimitSeen,
     Look,
     Media,
     PreparedStep,
     Problem,
+    Reading,
     Ready,
     Saved,
     Step,
@@ -54,6 +56,9 @@ from socialcron.platforms.base import (
     Grant,
     Limit,
     MediaRule,
+    Metrics,
+    OneByOne,
+    counts,
     default_error,
     key_text,
     nothing_seen,
@@ -81,6 +86,7 @@ _MAX_PAGES = 50
 _POLL_MEDIA_SECONDS = 2.0
 _VISIBILITIES = ("public", "unlisted", "private", "direct")
 _NO_SUCH = (404, 405)
+_GONE = (404, 410)
 _SCOPES = ("read:accounts", "read:statuses", "write:statuses", "write:media")
 
 
@@ -131,6 +137,14 @@ class Mastodon:
             "sensitive": "true hides media behind a warning",
             "spoiler_text": "content warning shown instead of the text",
         },
+        # A second request asks for one post that the first one left out.
+        metrics=Metrics(
+            batch_size=20,
+            counts=frozenset({"likes", "comments", "shares"}),
+            requests=2,
+            source=f"{_STATUSES}#index",
+            date=_READ_ON,
+        ),
         reconcile="key",
         # https://docs.joinmastodon.org/methods/statuses/#create "Idempotency-Key ... stored for up to 1 hour"
         key_ttl_seconds=3600,
@@ -239,6 +253,30 @@ class Mastodon:
         ]
         return Look(matches=tuple(matches), complete=reached and same_account, key_works=key_works)
 
+    def read_metrics(self, remote_ids: Sequence[str], session: Session) -> Mapping[str, Reading | Gone]:
+        """Counts as this server knows them. Views and bookmarks are not told.
+
+        A batch (since Mastodon 4.3) leaves out what is deleted or hidden without a word: one post that was left out is
+        asked for by itself each time, and is gone where the server knows no such record.
+        Sources: https://docs.joinmastodon.org/methods/statuses/#index and #get
+        """
+        if len(remote_ids) == 1:
+            return {remote_ids[0]: _status(remote_ids[0], session)}
+        query = {"id[]": list(remote_ids)}
+        answer = session.read("GET", "/api/v1/statuses", params=query, accept=_NO_SUCH)
+        if not answer.ok:
+            raise OneByOne(f"{session.where}: the server has no batches of posts", retryable=True)
+        if not isinstance(answer.json, list):
+            raise PlatformFailure(f"{session.where}: the batch of posts is not a list", retryable=True)
+        shown = {optional_str(status, "id"): status for status in answer.json}
+        found: dict[str, Reading | Gone] = {
+            remote_id: _reading(shown[remote_id]) for remote_id in remote_ids if remote_id in shown
+        }
+        if left_out := [remote_id for remote_id in remote_ids if remote_id not in shown]:
+            with suppress(PlatformError):  # what came is kept
+                found[left_out[0]] = _status(left_out[0], session)
+        return found
+
     def can_refresh(self, credentials: Mapping[str, Any]) -> bool:
         """Mastodon's own tokens never expire and come without a refresh token; some other servers' do."""
         return bool(credentials.get("refresh_token"))
@@ -263,7 +301,9 @@ class Mastodon:
             external_id=require_str(body, "id", session.where), handle=optional_str(body, "acct") or ""
         )
 
-    def register_app(self, redirect_uri: str, settings: Mapping[str, Any], http: Http) -> App:
+    def register_app(
+        self, redirect_uri: str, scopes: Sequence[str], settings: Mapping[str, Any], http: Http
+    ) -> App:
         """A new app for each consent: it is bound to the redirect address, and costs nothing.
 
         `redirect_uris` is a text, for servers before 4.3 take no list.
@@ -274,7 +314,7 @@ class Mastodon:
         fields = {
             "client_name": "socialcron",
             "redirect_uris": redirect_uri,
-            "scopes": " ".join(_SCOPES),
+            "scopes": " ".join(scopes),
             "website": "https://pypi.org/project/socialcron/",
         }
         body = session.upload("POST", "/api/v1/apps", seconds=25.0, json=fields).json
@@ -603,6 +643,32 @@ def _limits_seen(answer: Answer) -> Iterable[LimitSeen]:
         reset_at=_time(headers.get("x-ratelimit-reset")),
         retry_after=answer.retry_after,
         blocked=answer.status == 429,
+    )
+
+
+# --- metrics -------------------------------------------------------------------------------------------
+
+
+def _status(remote_id: str, session: Session) -> Reading | Gone:
+    answer = session.read("GET", f"/api/v1/statuses/{quote(remote_id, safe='')}", accept=_GONE)
+    if answer.ok:
+        if optional_str(answer.json, "id") != remote_id:
+            raise PlatformFailure(f"{session.where}: asked for a post, got another", retryable=True)
+        return _reading(answer.json)
+    if optional_str(answer.json, "error") is None:
+        raise session.explain(answer)  # a proxy or a parked domain, which knows nothing of posts
+    return Gone()
+
+
+def _reading(status: Mapping[str, Any]) -> Reading:
+    """Quotes are counted since Mastodon 4.5; before, there are none to be missed."""
+    said = counts(status, "favourites_count", "replies_count", "reblogs_count", "quotes_count")
+    reblogs = said.get("reblogs_count")
+    return Reading(
+        likes=said.get("favourites_count"),
+        comments=said.get("replies_count"),
+        shares=None if reblogs is None else reblogs + said.get("quotes_count", 0),
+        raw=said,
     )
 
 

@@ -369,7 +369,7 @@ class Mastodon(Consent):
         if key in remembered:
             post_id, until = remembered[key]
             if until > self.now() and not self.posts[post_id].deleted:
-                return Reply(200, self.posts[post_id].body)
+                return Reply(200, self._body(self.posts[post_id]))
         fields = self._fields(request)
         post = self._new_post(account, fields)
         post.key = request.headers.get("idempotency-key")
@@ -378,7 +378,19 @@ class Mastodon(Consent):
         self.add_post(post, request)
         if key:
             remembered[key] = post.id, self.now() + KEY_SECONDS
-        return Reply(200, post.body)
+        return Reply(200, self._body(post))
+
+    def _body(self, post: Post) -> dict[str, Any]:
+        """With the real replies among those of the audience."""
+        seen = self.seen_by(post)
+        if seen is None:
+            return {name: value for name, value in post.body.items() if not name.endswith("s_count")}
+        return post.body | {
+            "replies_count": post.body["replies_count"] + seen.comments,
+            "reblogs_count": seen.shares - seen.shares // 4,
+            "favourites_count": seen.likes,
+            "quotes_count": seen.shares // 4,
+        }
 
     def _new_post(self, account: Account, fields: Mapping[str, Any]) -> Post:
         text, spoiler = str(fields.get("status") or ""), str(fields.get("spoiler_text") or "")
@@ -418,9 +430,6 @@ class Mastodon(Consent):
             "media_attachments": [self._media_body(item) for item in media],
             "poll": poll,
             "replies_count": 0,
-            "reblogs_count": 0,
-            "favourites_count": 0,
-            "quotes_count": 0,
             "reblog": None,
         }
         if target:
@@ -509,14 +518,14 @@ class Mastodon(Consent):
         )
 
     def get_status(self, request: Request) -> Reply:
-        return Reply(200, self._visible(request).body)
+        return Reply(200, self._body(self._visible(request)))
 
     def get_statuses(self, request: Request) -> Reply:
         ids = request.query_all("id[]")
         if len(ids) > 20:
             raise self.refusal(422, "Too many ids")
         found = (self.posts.get(post_id) for post_id in ids)
-        return Reply(200, [post.body for post in found if post and not post.deleted])
+        return Reply(200, [self._body(post) for post in found if post and not post.deleted])
 
     def get_source(self, request: Request) -> Reply:
         post = self._visible(request)
@@ -529,7 +538,7 @@ class Mastodon(Consent):
         if post.account is not request.account:
             raise self.refusal(404)
         self.delete_post(post)
-        return Reply(200, post.body | {"text": post.text})
+        return Reply(200, self._body(post) | {"text": post.text})
 
     def _visible(self, request: Request) -> Post:
         post = self.posts.get(request.params["id"])
@@ -559,7 +568,7 @@ class Mastodon(Consent):
             headers["Link"] = (
                 f'<{address}&max_id={page[-1].id}>; rel="next", <{address}&min_id={page[0].id}>; rel="prev"'
             )
-        return Reply(200, [post.body for post in page], headers)
+        return Reply(200, [self._body(post) for post in page], headers)
 
     routes: ClassVar[tuple[Route, ...]] = (
         Route("POST", "/api/v1/apps", register_app, login=False, family=None),

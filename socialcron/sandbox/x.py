@@ -563,6 +563,7 @@ class X(Consent):
             "author_id": account.id,
             "conversation_id": target.body["conversation_id"] if target else post_id,
             "reply_settings": "everyone",
+            "replies": 0,  # real ones; not a field
         }
         if urls:
             post.body["entities"] = {"urls": urls}
@@ -575,6 +576,7 @@ class X(Consent):
         if target:
             post.body["referenced_tweets"] = [{"type": "replied_to", "id": target.id}]
             post.body["in_reply_to_user_id"] = target.account.id
+            target.body["replies"] += 1
         return post
 
     def delete_post_route(self, request: Request) -> Reply:
@@ -615,10 +617,9 @@ class X(Consent):
         seen = self.seen_by(post)
         if seen is None:
             return {}
-        replies = sum(other.reply_to == post.id for other in post.account.posts)
         public = {
             "retweet_count": seen.shares - seen.shares // 4,
-            "reply_count": seen.comments + replies,
+            "reply_count": seen.comments + post.body["replies"],
             "like_count": seen.likes,
             "quote_count": seen.shares // 4,
             "bookmark_count": seen.saves,

@@ -24,8 +24,20 @@ from socialcron.errors import (
     Rejected,
     Unavailable,
 )
-from socialcron.model import Account, Confirmed, Media, Poll, PreparedStep, Ready, Saved, Step, Wait
-from socialcron.platforms.base import App
+from socialcron.model import (
+    Account,
+    Confirmed,
+    Gone,
+    Media,
+    Poll,
+    PreparedStep,
+    Reading,
+    Ready,
+    Saved,
+    Step,
+    Wait,
+)
+from socialcron.platforms.base import App, OneByOne
 from socialcron.platforms.http import Session
 from socialcron.platforms.mastodon import Mastodon
 from tests.contract.conftest import Wire
@@ -643,3 +655,89 @@ def test_refresh__a_server_in_trouble_disconnects_nobody(wire: Wire, status: int
         MASTODON.refresh(account(), {"refresh_token": "r1"}, App(), wire.http)
     assert not isinstance(caught.value, AuthExpired | Rejected)
     assert caught.value.retryable
+
+
+# --- metrics -------------------------------------------------------------------------------------------
+
+# https://docs.joinmastodon.org/entities/Status/
+COUNTS = {"replies_count": 1, "reblogs_count": 3, "favourites_count": 9, "quotes_count": 2}
+READ = Reading(likes=9, comments=1, shares=5, raw=COUNTS)
+BATCH, NOT_FOUND = "GET /api/v1/statuses", {"error": "Record not found"}
+
+
+def test_read_metrics__twenty_posts_are_one_request(wire: Wire) -> None:
+    ids = [str(number) for number in range(20)]
+    stranger = {"id": "77", **COUNTS}
+    wire.expect(BATCH, json=[{"id": post_id, **COUNTS} for post_id in reversed(ids)] + [stranger, None])
+    connected = session(wire)
+    assert MASTODON.read_metrics(ids, connected) == dict.fromkeys(ids, READ)
+    assert wire.last.url.params.get_list("id[]") == ids
+    assert {seen.family for seen in connected.seen} <= {"read"}
+
+
+def test_read_metrics__one_of_those_left_out_is_asked_for_and_known_to_be_gone(wire: Wire) -> None:
+    wire.expect(BATCH, json=[{"id": "2", **COUNTS}])
+    wire.expect("GET /api/v1/statuses/1", 404, json=NOT_FOUND)
+    assert MASTODON.read_metrics(["1", "2", "3"], session(wire)) == {"1": Gone(), "2": READ}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"answer": 429, "json": {"error": "Too many requests"}},
+        {"answer": 401, "json": {"error": "The access token is invalid"}},
+        {"answer": 404, "content": b"<html>parked</html>"},
+    ],
+)
+def test_read_metrics__what_a_batch_told_is_kept_when_the_question_after_it_fails(
+    wire: Wire, answer: dict[str, Any]
+) -> None:
+    wire.expect(BATCH, json=[{"id": "2", **COUNTS}])
+    wire.expect("GET /api/v1/statuses/1", **answer)
+    assert MASTODON.read_metrics(["1", "2"], session(wire)) == {"2": READ}
+
+
+@pytest.mark.parametrize("status", [404, 405])
+def test_read_metrics__a_server_without_batches_is_asked_about_one_post_at_a_time(
+    wire: Wire, status: int
+) -> None:
+    wire.expect(BATCH, status, json=NOT_FOUND)
+    with pytest.raises(OneByOne):
+        MASTODON.read_metrics(["1", "2"], session(wire))
+    wire.expect("GET /api/v1/statuses/1", json={"id": "1", **COUNTS})
+    assert MASTODON.read_metrics(["1"], session(wire)) == {"1": READ}
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_read_metrics__a_record_the_server_does_not_have_is_gone(wire: Wire, status: int) -> None:
+    wire.expect("GET /api/v1/statuses/1", status, json=NOT_FOUND)
+    assert MASTODON.read_metrics(["1"], session(wire)) == {"1": Gone()}
+
+
+@pytest.mark.parametrize("answer", [{"content": b"<html>parked</html>"}, {"json": {"status": 404}}])
+def test_read_metrics__nothing_is_gone_because_a_proxy_says_404(wire: Wire, answer: dict[str, Any]) -> None:
+    wire.expect("GET /api/v1/statuses/1", 404, **answer)
+    with pytest.raises(Rejected):
+        MASTODON.read_metrics(["1"], session(wire))
+
+
+def test_read_metrics__ids_cannot_lead_anywhere_else(wire: Wire) -> None:
+    wire.expect("GET /api/v1/statuses/../apps?x", 404, json=NOT_FOUND)
+    MASTODON.read_metrics(["../apps?x"], session(wire))
+    assert wire.last.url.raw_path == b"/api/v1/statuses/..%2Fapps%3Fx"
+
+
+@pytest.mark.parametrize(
+    ("counts", "reading"),
+    [
+        ({}, Reading()),
+        ({"favourites_count": "9", "replies_count": -1}, Reading(likes=9, raw={"favourites_count": 9})),
+        ({"reblogs_count": 3}, Reading(shares=3, raw={"reblogs_count": 3})),  # before 4.5 there are no quotes
+        ({"quotes_count": 2}, Reading(raw={"quotes_count": 2})),
+    ],
+)
+def test_read_metrics__what_is_not_reported_is_no_zero(
+    wire: Wire, counts: dict[str, Any], reading: Reading
+) -> None:
+    wire.expect("GET /api/v1/statuses/1", json={"id": "1", **counts})
+    assert MASTODON.read_metrics(["1"], session(wire)) == {"1": reading}

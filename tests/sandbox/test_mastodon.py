@@ -312,3 +312,30 @@ def test_deleted_status__is_gone(sandbox: Sandbox, client: httpx.Client) -> None
     assert client.get(f"/api/v1/accounts/{made['account']['id']}/statuses").json() == []
     assert sandbox.posts("mastodon") == []
     assert sandbox.state("mastodon")["platforms"]["mastodon"]["posts"][0]["deleted"]
+
+
+def test_counts__grow_with_the_post_and_count_real_replies(sandbox: Sandbox, client: httpx.Client) -> None:
+    first = post(client).json()
+    post(client, "and more", in_reply_to_id=first["id"])
+
+    def read() -> dict[str, int]:
+        [status] = client.get("/api/v1/statuses", params={"id[]": [first["id"]]}).json()
+        return {name: value for name, value in status.items() if name.endswith("s_count")}
+
+    assert read() == {"replies_count": 1, "reblogs_count": 0, "favourites_count": 0, "quotes_count": 0}
+    sandbox.advance(86_400)
+    day = read()
+    sandbox.advance(6 * 86_400)
+    assert 0 < day["favourites_count"] < read()["favourites_count"]
+
+
+def test_counts__can_be_hidden(sandbox: Sandbox, client: httpx.Client) -> None:
+    sandbox.settings("mastodon", counts_hidden=True)
+    assert not {"replies_count", "reblogs_count", "favourites_count"} & post(client).json().keys()
+
+
+def test_delete_post__leaves_nothing_to_be_shown(sandbox: Sandbox, client: httpx.Client) -> None:
+    post_id = post(client).json()["id"]
+    sandbox.delete_post("mastodon", post_id)
+    assert client.get(f"/api/v1/statuses/{post_id}").status_code == 404
+    assert client.get("/api/v1/statuses", params={"id[]": [post_id]}).json() == []
