@@ -50,8 +50,8 @@ from socialcron.platforms.base import (
 )
 from socialcron.platforms.files import file_name, open_file
 from socialcron.platforms.http import Answer, Http, Session
-from socialcron.platforms.rules import FILE_TYPES, IMAGE_TYPES, media_problems
-from socialcron.platforms.text import field, with_link
+from socialcron.platforms.rules import FILE_TYPES, IMAGE_TYPES, flag, media_problems
+from socialcron.platforms.text import field, utf16_units, with_link
 
 if TYPE_CHECKING:
     import httpx
@@ -73,16 +73,6 @@ _FILE_BYTES = 10 * 2**20  # each; servers that were boosted take more, webhooks 
 _PAGE = 100
 _MAX_PAGES = 20
 _MENTIONS = ("everyone", "roles", "users")
-_FLAGS = {
-    "true": True,
-    "1": True,
-    "yes": True,
-    "on": True,
-    "false": False,
-    "0": False,
-    "no": False,
-    "off": False,
-}
 # Where the texts of an embed are, and which limit is theirs.
 _EMBED_TEXTS = {
     "title": "embed_title",
@@ -250,9 +240,8 @@ class Discord:
                     _PATH,
                     params=query,
                     files=files,
-                    headers={
-                        "content-type": f"multipart/form-data; boundary={step.key}"
-                    },  # the same bytes each time
+                    # Of our making, so that a resend is the same to the byte.
+                    headers={"content-type": f"multipart/form-data; boundary={step.key}"},
                 )
         else:
             answer = session.write("POST", _PATH, params=query, json=body)
@@ -333,7 +322,7 @@ def _problems(step: Step, choice: Mapping[str, Any]) -> Iterator[Problem]:
     if not (text.strip() or step.media or embeds):
         yield Problem(field=name, message="empty, without media and embeds")
     longest = limit("poll_question" if step.poll else "text")
-    if (length := _units(step.text if step.poll else text)) > longest:
+    if (length := utf16_units(step.text if step.poll else text)) > longest:
         yield Problem(
             field=name,
             message=f"{length} UTF-16 code units, Discord takes at most {longest:.0f}"
@@ -360,7 +349,7 @@ def _media_problems(step: Step) -> Iterator[Problem]:
         )
     yield from media_problems(step.media, Discord.declaration.media)
     for number, item in enumerate(step.media, 1):
-        if (length := _units(item.alt or "")) > limit("alt_text"):
+        if (length := utf16_units(item.alt or "")) > limit("alt_text"):
             yield Problem(
                 field=f"media[{number}]",
                 message=f"alt text of {length} UTF-16 code units, at most {limit('alt_text'):.0f}",
@@ -380,10 +369,10 @@ def _poll_problems(step: Step) -> Iterator[Problem]:
             message=f"{len(poll.options)} options, Discord takes 1 to {limit('poll_options'):.0f}",
         )
     for number, option in enumerate(poll.options, 1):
-        if not option.strip() or _units(option) > limit("poll_option"):
+        if not option.strip() or utf16_units(option) > limit("poll_option"):
             yield Problem(
                 field=f"poll[{number}]",
-                message=f"{_units(option)} UTF-16 code units, Discord takes 1 to {limit('poll_option'):.0f}",
+                message=f"{utf16_units(option)} UTF-16 code units, Discord takes 1 to {limit('poll_option'):.0f}",
             )
     hours = poll.duration_seconds / 3600
     if not 1 <= hours <= limit("poll_max_hours"):
@@ -409,7 +398,7 @@ def _embed_problems(embeds: Any) -> Iterator[Problem]:
                 message=f"{len(fields)} fields, at most {limit('embed_fields'):.0f}",
             )
         for name, text in _embed_texts(embed):
-            together += (length := _units(text))
+            together += (length := utf16_units(text))
             if length > (most := limit(_EMBED_TEXTS[name])):
                 yield Problem(
                     field=f"{where}[{number}]",
@@ -437,8 +426,8 @@ def _embed_texts(embed: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _choice_problems(choice: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     limit = Discord.declaration.limit
     if username := str(choice.get("username") or ""):
-        if _units(username) > limit("username"):
-            yield "username", f"{_units(username)} UTF-16 code units, at most {limit('username'):.0f}"
+        if utf16_units(username) > limit("username"):
+            yield "username", f"{utf16_units(username)} UTF-16 code units, at most {limit('username'):.0f}"
         if forbidden := [word for word in ("clyde", "discord") if word in username.lower()]:
             yield "username", f"must not contain {forbidden[0]!r}"
     if choice.get("avatar_url") and not str(choice["avatar_url"]).startswith("https://"):
@@ -447,14 +436,10 @@ def _choice_problems(choice: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "thread_id", f"{choice['thread_id']!r} is no number"
     if choice.get("thread_id") and choice.get("thread_name"):
         yield "thread_name", "either a new thread, or one there is (thread_id)"
-    if choice.get("suppress_embeds") is not None and _flag(choice["suppress_embeds"]) is None:
+    if choice.get("suppress_embeds") is not None and flag(choice["suppress_embeds"]) is None:
         yield "suppress_embeds", f"{choice['suppress_embeds']!r} is neither true nor false"
     if strange := sorted({*_words(choice.get("mentions"))} - {*_MENTIONS}):
         yield "mentions", f"{strange[0]!r} is none of {', '.join(_MENTIONS)}"
-
-
-def _units(text: str) -> int:
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _words(value: Any) -> list[str]:
@@ -462,11 +447,6 @@ def _words(value: Any) -> list[str]:
     return (
         [str(word) for word in value] if isinstance(value, list) else re.findall(r"[^,\s]+", str(value or ""))
     )
-
-
-def _flag(value: Any) -> bool | None:
-    """True or false from JSON or from `--set`; None for anything else."""
-    return _FLAGS.get(str(value).lower())
 
 
 # --- requests and answers ------------------------------------------------------------------------------
@@ -481,7 +461,7 @@ def _render(step: Step, choice: Mapping[str, Any]) -> dict[str, Any]:
             body[name] = str(choice[name])
     if choice.get("embeds"):
         body["embeds"] = choice["embeds"]
-    if _flag(choice.get("suppress_embeds")):
+    if flag(choice.get("suppress_embeds")):
         body["flags"] = _SUPPRESS_EMBEDS
     if step.poll:
         body["poll"] = {

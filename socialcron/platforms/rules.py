@@ -93,6 +93,14 @@ def mentions(text: str) -> list[str]:
     return _MENTION.findall(text)
 
 
+def flag(value: object) -> bool | None:
+    """True or false from JSON or from `--set NAME=VALUE`; None for anything else."""
+    said = str(value).lower()
+    return (
+        True if said in ("true", "1", "yes", "on") else False if said in ("false", "0", "no", "off") else None
+    )
+
+
 def can_resize(declaration: Declaration) -> bool:
     """Whether the setting `resize_images` means anything there: images go out as bytes of ours."""
     return any(rule.kind == "image" and not rule.by_url for rule in declaration.media)

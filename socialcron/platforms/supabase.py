@@ -51,7 +51,7 @@ from socialcron.platforms.base import (
     optional_str,
 )
 from socialcron.platforms.http import Answer, Http, Session
-from socialcron.platforms.rules import url_problems
+from socialcron.platforms.rules import flag, url_problems
 from socialcron.platforms.text import field, with_link
 
 if TYPE_CHECKING:
@@ -61,16 +61,6 @@ _DOCS = "https://docs.postgrest.org/en/stable/references"
 _FOREVER_SECONDS = 10 * 365 * 86_400
 _ONCE = "resolution=ignore-duplicates"
 _NONE = ("", "-", "none")  # how a setting says that the table has no such column
-_FLAGS = {
-    "true": True,
-    "1": True,
-    "yes": True,
-    "on": True,
-    "false": False,
-    "0": False,
-    "no": False,
-    "off": False,
-}
 _DEFAULTS = {
     "table": "content_posts",
     "schema": "",
@@ -182,7 +172,7 @@ class Supabase:
         if problems := list(_setting_problems(session.settings)):
             raise PlatformFailure(f"{session.where}: {'; '.join(map(str, problems))}", retryable=False)
         settings = session.settings
-        chosen = bool(_flag(settings.get("key_column_is_id")))
+        chosen = bool(flag(settings.get("key_column_is_id")))
         column_id, column_key = _setting(settings, "column_id"), _setting(settings, "column_key")
         key = str(uuid.uuid5(uuid.NAMESPACE_URL, f"socialcron:{step.key}")) if chosen else step.key
         return Ready(
@@ -275,7 +265,7 @@ class Supabase:
     def identify(self, session: Session) -> Identity:
         """The feed: server, table and platform. Reads no row, but asks for every column that settling needs."""
         settings = session.settings
-        chosen = _flag(settings.get("key_column_is_id"))
+        chosen = flag(settings.get("key_column_is_id"))
         request = {
             "table": _setting(settings, "table"),
             "schema": _setting(settings, "schema"),
@@ -352,7 +342,7 @@ def _problems(step: Step, settings: Mapping[str, Any]) -> Iterator[Problem]:
 def _setting_problems(settings: Mapping[str, Any]) -> Iterator[Problem]:
     for name in ("table", "column_id", "column_key", "column_text"):
         if not _setting(settings, name) and not (
-            name == "column_key" and _flag(settings.get("key_column_is_id"))
+            name == "column_key" and flag(settings.get("key_column_is_id"))
         ):
             yield Problem(field=f"settings.{name}", message="cannot be left out")
     for name in _DEFAULTS:
@@ -365,17 +355,12 @@ def _setting_problems(settings: Mapping[str, Any]) -> Iterator[Problem]:
         _extra(settings.get("extra"))
     except ValueError:
         yield Problem(field="settings.extra", message="must be a JSON object")
-    if settings.get("key_column_is_id") is not None and _flag(settings["key_column_is_id"]) is None:
+    if settings.get("key_column_is_id") is not None and flag(settings["key_column_is_id"]) is None:
         value = settings["key_column_is_id"]
         yield Problem(field="settings.key_column_is_id", message=f"{value!r} is neither true nor false")
     template = str(settings.get("url_template") or "https://")
     if not template.startswith(("https://", "http://")):
         yield Problem(field="settings.url_template", message=f"{template!r} is no http(s) address")
-
-
-def _flag(value: Any) -> bool | None:
-    """True or false from JSON or from `--set`; None for anything else."""
-    return _FLAGS.get(str(value).lower())
 
 
 # --- requests and answers ------------------------------------------------------------------------------

@@ -49,8 +49,8 @@ from socialcron.platforms.base import (
 )
 from socialcron.platforms.files import file_name, open_file
 from socialcron.platforms.http import Answer, Http, Session
-from socialcron.platforms.rules import FILE_TYPES, media_problems
-from socialcron.platforms.text import field, with_link
+from socialcron.platforms.rules import FILE_TYPES, flag, media_problems
+from socialcron.platforms.text import field, utf16_units, with_link
 
 if TYPE_CHECKING:
     import httpx
@@ -66,16 +66,6 @@ _METHODS = {
     "animation": "sendAnimation",
     "document": "sendDocument",
 }
-_FLAGS = {
-    "true": True,
-    "1": True,
-    "yes": True,
-    "on": True,
-    "false": False,
-    "0": False,
-    "no": False,
-    "off": False,
-}
 _CHOICES = {
     "parse_mode": "HTML or MarkdownV2: the text holds markup; unset: it is taken as it is",
     "disable_notification": "true sends silently",
@@ -86,6 +76,11 @@ _CHOICES = {
 }
 
 
+def _rule(kind: Any, mime_types: frozenset[str], method: str, **more: Any) -> MediaRule:
+    given = {"use": "shown", "max_bytes": 50_000_000, "source": f"{_API}#{method}", "date": _READ_ON}
+    return MediaRule(kind=kind, mime_types=mime_types, **{**given, **more})
+
+
 class Telegram:
     declaration: ClassVar[Declaration] = Declaration(
         name="telegram",
@@ -93,88 +88,26 @@ class Telegram:
         documentation=_API,
         default_base_url="https://api.telegram.org",
         features=frozenset({"media", "link", "thread", "first_comment", "poll"}),
-        limits=(
-            Limit(
-                name="text", value=4096, unit="UTF-16 code units", source=f"{_API}#sendmessage", date=_READ_ON
-            ),
-            Limit(
-                name="caption",
-                value=1024,
-                unit="UTF-16 code units",
-                source=f"{_API}#sendphoto",
-                date=_READ_ON,
-            ),
-            Limit(name="media", value=10, unit="attachments", source=f"{_API}#sendmediagroup", date=_READ_ON),
-            Limit(
-                name="photo_sides",
-                value=10_000,
-                unit="pixels wide and high together",
-                source=f"{_API}#sendphoto",
-                date=_READ_ON,
-            ),
-            Limit(
-                name="question", value=300, unit="UTF-16 code units", source=f"{_API}#sendpoll", date=_READ_ON
-            ),
-            Limit(name="poll_options", value=12, unit="options", source=f"{_API}#sendpoll", date=_READ_ON),
-            Limit(
-                name="poll_option",
-                value=100,
-                unit="UTF-16 code units",
-                source=f"{_API}#inputpolloption",
-                date=_READ_ON,
-            ),
-            Limit(name="poll_min_seconds", value=5, unit="seconds", source=f"{_API}#sendpoll", date=_READ_ON),
-            Limit(
-                name="poll_max_seconds",
-                value=2_628_000,
-                unit="seconds",
-                source=f"{_API}#sendpoll",
-                date=_READ_ON,
-            ),
+        limits=tuple(
+            Limit(name=name, value=value, unit=unit, source=f"{_API}#{method}", date=_READ_ON)
+            for name, value, unit, method in (
+                ("text", 4096, "UTF-16 code units", "sendmessage"),
+                ("caption", 1024, "UTF-16 code units", "sendphoto"),
+                ("media", 10, "attachments", "sendmediagroup"),
+                ("photo_sides", 10_000, "pixels wide and high together", "sendphoto"),
+                ("question", 300, "UTF-16 code units", "sendpoll"),
+                ("poll_options", 12, "options", "sendpoll"),
+                ("poll_option", 100, "UTF-16 code units", "inputpolloption"),
+                ("poll_min_seconds", 5, "seconds", "sendpoll"),
+                ("poll_max_seconds", 2_628_000, "seconds", "sendpoll"),
+            )
         ),
         media=(
-            MediaRule(
-                kind="image",
-                use="shown",
-                mime_types=_PHOTOS,
-                max_bytes=10_000_000,
-                min_ratio=1 / 20,
-                max_ratio=20,
-                source=f"{_API}#sendphoto",
-                date=_READ_ON,
-            ),
-            MediaRule(
-                kind="image",
-                use="shown",
-                mime_types=frozenset({"image/gif"}),
-                max_bytes=50_000_000,
-                source=f"{_API}#sendanimation",
-                date=_READ_ON,
-            ),
-            MediaRule(
-                kind="video",
-                use="shown",
-                mime_types=frozenset({"video/mp4"}),
-                max_bytes=50_000_000,
-                source=f"{_API}#sendvideo",
-                date=_READ_ON,
-            ),
-            MediaRule(
-                kind="document",
-                use="shown",
-                mime_types=_OTHERS,
-                max_bytes=50_000_000,
-                source=f"{_API}#senddocument",
-                date=_READ_ON,
-            ),
-            MediaRule(
-                kind="document",
-                use="document",
-                mime_types=FILE_TYPES,
-                max_bytes=50_000_000,
-                source=f"{_API}#senddocument",
-                date=_READ_ON,
-            ),
+            _rule("image", _PHOTOS, "sendphoto", max_bytes=10_000_000, min_ratio=1 / 20, max_ratio=20),
+            _rule("image", frozenset({"image/gif"}), "sendanimation"),
+            _rule("video", frozenset({"video/mp4"}), "sendvideo"),
+            _rule("document", _OTHERS, "senddocument"),
+            _rule("document", FILE_TYPES, "senddocument", use="document"),
         ),
         credentials=(Credentials(name="bot", required=("bot_token",)),),
         settings={
@@ -237,7 +170,7 @@ class Telegram:
         if thread := _whole(choice.get("message_thread_id")):
             fields["message_thread_id"] = thread
         for name in ("disable_notification", "protect_content"):
-            if _flag(choice.get(name)):
+            if flag(choice.get(name)):
                 fields[name] = True
         if step.parent:
             fields["reply_parameters"] = {"message_id": _message_id(step.parent, session)}
@@ -263,9 +196,8 @@ class Telegram:
                         (name, (file_name(item), opened.enter_context(open_file(item)), item.mime_type))
                         for name, item in zip(names, step.media, strict=True)
                     ],
-                    headers={
-                        "content-type": f"multipart/form-data; boundary={step.key}"
-                    },  # the same bytes each time
+                    # Of our making, so that a resend is the same to the byte.
+                    headers={"content-type": f"multipart/form-data; boundary={step.key}"},
                 )
         else:
             answer = session.write("POST", path, json=fields)
@@ -324,7 +256,7 @@ def _problems(step: Step, choice: Mapping[str, Any]) -> Iterator[Problem]:
         yield from _poll_problems(step)
     if len(step.media) > limit("media"):
         yield Problem(field="media", message=f"{len(step.media)} attachments, at most {limit('media'):.0f}")
-    use = "document" if _flag(choice.get("as_document")) else "shown"
+    use = "document" if flag(choice.get("as_document")) else "shown"
     yield from media_problems(step.media, Telegram.declaration.media, use=use)
     kinds = [_kind(item, choice) for item in step.media if item.mime_type]
     for number, item in enumerate(step.media, 1):
@@ -352,7 +284,7 @@ def _choice_problems(step: Step, choice: Mapping[str, Any]) -> Iterator[Problem]
     if choice.get("parse_mode") not in (None, "", "HTML", "MarkdownV2"):
         yield problem("parse_mode", f"{choice['parse_mode']!r} is neither HTML nor MarkdownV2")
     for name in ("disable_notification", "protect_content", "link_preview", "as_document"):
-        if choice.get(name) is not None and _flag(choice[name]) is None:
+        if choice.get(name) is not None and flag(choice[name]) is None:
             yield problem(name, f"{choice[name]!r} is neither true nor false")
     if choice.get("message_thread_id") is not None and not _whole(choice["message_thread_id"]):
         yield problem("message_thread_id", f"{choice['message_thread_id']!r} is no number")
@@ -369,10 +301,10 @@ def _poll_problems(step: Step) -> Iterator[Problem]:
             message=f"{len(poll.options)} options, Telegram takes 1 to {limit('poll_options'):.0f}",
         )
     for number, option in enumerate(poll.options, 1):
-        if not option.strip() or _units(option) > limit("poll_option"):
+        if not option.strip() or utf16_units(option) > limit("poll_option"):
             yield Problem(
                 field=f"poll[{number}]",
-                message=f"{_units(option)} UTF-16 code units, Telegram takes 1 to {limit('poll_option'):.0f}",
+                message=f"{utf16_units(option)} UTF-16 code units, Telegram takes 1 to {limit('poll_option'):.0f}",
             )
     least, most = limit("poll_min_seconds"), limit("poll_max_seconds")
     if not least <= poll.duration_seconds <= most:
@@ -380,10 +312,6 @@ def _poll_problems(step: Step) -> Iterator[Problem]:
             field="poll",
             message=f"open for {poll.duration_seconds} s, Telegram takes {least:.0f} to {most:.0f} s",
         )
-
-
-def _units(text: str) -> int:
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _length(text: str, parse_mode: Any) -> int:
@@ -395,12 +323,12 @@ def _length(text: str, parse_mode: Any) -> int:
         text = html.unescape(re.sub(r"<[^<>]*>", "", text))
     elif parse_mode == "MarkdownV2":
         text = re.sub(r"\]\([^)]*\)|[\\*_~`|\[\]]", "", text)
-    return _units(text)
+    return utf16_units(text)
 
 
 def _kind(item: Media, choice: Mapping[str, Any]) -> str:
     """What of `_METHODS` sends it; a file whose type is not known yet counts as a document."""
-    if _flag(choice.get("as_document")):
+    if flag(choice.get("as_document")):
         return "document"
     if item.mime_type in _PHOTOS:
         return "photo"
@@ -423,7 +351,7 @@ def _render(step: Step, choice: Mapping[str, Any], fields: dict[str, Any]) -> di
         return {"method": "sendPoll", "fields": fields}
     marked = {"parse_mode": parse_mode} if parse_mode and text else {}
     if not step.media:
-        if _flag(choice.get("link_preview")) is False:
+        if flag(choice.get("link_preview")) is False:
             fields["link_preview_options"] = {"is_disabled": True}
         elif step.link:
             fields["link_preview_options"] = {"url": step.link}
@@ -506,7 +434,7 @@ def _explain(answer: Answer, where: str, token: str) -> PlatformError:
         return PlatformFailure(
             said,
             retryable=False,
-            hint=f"The group became a supergroup: set its new chat_id={moved}, then `socialcron posts retry`.",
+            hint=f"The group became a supergroup: add it again with --set chat_id={moved}.",
             http_status=status,
         )
     if status == 401:
@@ -564,8 +492,3 @@ def _number(body: Any, key: str) -> int | None:
 def _whole(value: Any) -> int | None:
     """A number that may be written as text; None for anything else."""
     return int(value) if re.fullmatch(r"-?[0-9]{1,18}", str(value)) else None
-
-
-def _flag(value: Any) -> bool | None:
-    """True or false from JSON or from `--set`; None for anything else."""
-    return _FLAGS.get(str(value).lower())

@@ -23,6 +23,11 @@ def graphemes(text: str) -> int:
     return len(regex.findall(r"\X", text))
 
 
+def utf16_units(text: str) -> int:
+    """As JavaScript and many platforms count: an emoji is two or more. Never fewer than code points."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
 def links(text: str) -> Iterator[tuple[int, int]]:
     """(start, end) of each http(s) URL in `text`, without the punctuation of the sentence around it.
 
