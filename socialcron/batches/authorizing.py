@@ -72,8 +72,19 @@ def begin(
     Raises ConfigError when no app is known, ServiceUnavailable or Refused when the server gives us none.
     """
     declared = authorization_of(platform)
-    app = _app(platform, declared, account_settings, settings, redirect_uri, http)
     scopes = tuple(scopes) or declared.scopes
+    app = _app(platform, account_settings, settings)
+    if not app.client_id and declared.registers_app:
+        adapter: Any = registry.adapter(platform)
+        with _translated():
+            app = adapter.register_app(redirect_uri, scopes, account_settings, http)
+    if not app.client_id:
+        variables = " and ".join(app_variables(platform) or app_variables(platform, "NAME"))
+        raise ConfigError(
+            f"{registry.declaration(platform).title} lets no app in without credentials, and none are set",
+            hint=f"Make an app at the platform, register {redirect_uri} there as its redirect address, "
+            f"and set {variables}.",
+        )
     state = secrets.token_urlsafe(32)
     url, code_verifier = _authorize_url(
         declared, account_settings.get("base_url"), app, redirect_uri, scopes, state
@@ -214,32 +225,11 @@ def _is_named(item: Connectable, name: str) -> bool:
 # --- the way there -----------------------------------------------------------------------------------------------
 
 
-def _app(
-    platform: str,
-    declared: Authorization,
-    account_settings: dict[str, str],
-    settings: Settings,
-    redirect_uri: str,
-    http: Http,
-) -> App:
-    name = account_settings.get("app")
-    title = registry.declaration(platform).title
+def _app(platform: str, account_settings: dict[str, str], settings: Settings) -> App:
     try:
-        app = app_for(platform, {}, account_settings, settings)
+        return app_for(platform, {}, account_settings, settings)
     except PlatformError as exc:
         raise ConfigError(exc.message, hint=exc.hint) from exc
-    if not app.client_id and declared.registers_app:
-        adapter: Any = registry.adapter(platform)
-        with _translated():
-            app = adapter.register_app(redirect_uri, account_settings, http)
-    if not app.client_id:
-        variables = " and ".join(app_variables(platform, name) or app_variables(platform, "NAME"))
-        raise ConfigError(
-            f"{title} lets no app in without credentials, and none are set",
-            hint=f"Make an app at the platform, register {redirect_uri} there as its redirect address, "
-            f"and set {variables}.",
-        )
-    return app
 
 
 def _authorize_url(

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from socialcron import log
@@ -20,7 +20,9 @@ from socialcron.platforms import registry
 from socialcron.platforms.base import Credentials, Declaration
 from socialcron.platforms.rules import can_resize
 from socialcron.store.accounts import NewAccount
-from socialcron.store.secrets import KeyRing
+
+if TYPE_CHECKING:
+    from socialcron.store.secrets import KeyRing
 
 APP_HELP = "which app acts for it, by name: SOCIALCRON_APP_NAME_CLIENT_ID and _CLIENT_SECRET hold it"
 RESIZE_HELP = "true makes images that are too large for the platform smaller; the files stay as they are"
@@ -75,6 +77,8 @@ def accept_credentials(platform: str, given: Any, *, needed: bool = True) -> Acc
     hint = credentials_help(declaration)
     if given is None:
         if declaration.credentials and needed:
+            if declaration.authorization:
+                hint += f" Or let a person consent: `socialcron accounts connect {platform}`."
             raise UsageError(f"{declaration.title} needs --credentials FILE (or - for stdin)", hint=hint)
         return Accepted(credentials={})
     if not declaration.credentials:
@@ -156,7 +160,8 @@ def connectable_account(
 ) -> NewAccount:
     """What a consent gave access to, as it will be stored. settings: those a person gave; they beat the platform's."""
     credentials = dict(found.tokens.credentials)
-    expires_at = found.tokens.expires_at or _moment(credentials.pop("expires_at", None))
+    said = _moment(credentials.pop("expires_at", None))
+    expires_at = found.tokens.expires_at or said
     renewable = registry.adapter(platform).can_refresh(credentials)
     return NewAccount(
         platform=platform,
@@ -176,6 +181,14 @@ def known_settings(declaration: Declaration) -> dict[str, str]:
     if any("client_id" in form.optional for form in declaration.credentials):
         shared["app"] = APP_HELP
     return {**declaration.settings, **shared}
+
+
+def way_to_reconnect(platform: str, account_id: int) -> str:
+    """The commands that give an account new credentials."""
+    by_file = f"`socialcron accounts reconnect {account_id} --credentials FILE`"
+    if platform not in registry.names() or registry.declaration(platform).authorization is None:
+        return by_file
+    return f"`socialcron accounts connect {platform}` or {by_file}"
 
 
 def accept_name(what: str, value: str | None) -> str | None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from socialcron.batches.connecting import way_to_reconnect
 from socialcron.settings import Settings
 from socialcron.store.inspection import PostFacts
 
@@ -287,8 +288,8 @@ def _failed(post: PostFacts) -> Reason:
     advice = {
         "rate_limited": f"Once the limit is over: {retry}.",
         "network": f"{post.platform} could not be reached. Once it can: {retry}.",
-        "auth_expired": f"Give the account new credentials: `socialcron accounts reconnect {post.account_id} "
-        f"--credentials FILE`; then {retry}.",
+        "auth_expired": f"Give the account new credentials: {way_to_reconnect(post.platform, post.account_id)}; "
+        f"then {retry}.",
         "duplicate": f"If it is meant to appear again: `socialcron posts retry {post.id} --force`.",
         "invalid_content": f"Change it: `socialcron posts edit {post.id} --text ...`; then {retry}.",
         "platform_error": f"See what {post.platform} said; if that has passed: {retry}.",
@@ -313,7 +314,7 @@ def _account_stopped(post: PostFacts, account: str) -> Reason | None:
         return Reason(
             code="needs_reconnect",
             message=f"{account} needs new credentials: {_said(post.account_error)}",
-            advice=f"Give it some: `socialcron accounts reconnect {post.account_id} --credentials FILE`.",
+            advice=f"Give it some: {way_to_reconnect(post.platform, post.account_id)}.",
         )
     return None
 

@@ -540,6 +540,7 @@ def show_command(account_id: IdArgument, json: JsonOption = False, env_file: Env
 def enable_command(account_id: IdArgument, json: JsonOption = False, env_file: EnvFileOption = None) -> None:
     """Let a disabled account post again, or one whose autopost was switched off."""
     with command_context("accounts enable", json=json, env_file=env_file) as ctx:
+        from socialcron.batches.connecting import way_to_reconnect
         from socialcron.store import accounts
 
         status = accounts.enable_account(ctx.database, account_id)
@@ -548,7 +549,7 @@ def enable_command(account_id: IdArgument, json: JsonOption = False, env_file: E
         if status == "needs_reconnect":
             raise BadInput(
                 f"account {account_id} needs new credentials before it can post",
-                hint=f"Give it some: `socialcron accounts reconnect {account_id} --credentials FILE`.",
+                hint=f"Give it some: {way_to_reconnect(account_row(ctx, account_id).platform, account_id)}.",
             )
         ctx.emit({"id": account_id, "status": status}, text=f"account {account_id} is {status}")
 
@@ -604,6 +605,7 @@ def check_command(account_id: IdArgument, json: JsonOption = False, env_file: En
     """Ask the platform whose credentials these are. Exit 1 if it cannot be asked or refuses them."""
     with command_context("accounts test", json=json, env_file=env_file) as ctx:
         from socialcron.batches.checking import identify_account
+        from socialcron.batches.connecting import way_to_reconnect
         from socialcron.store import accounts
 
         row = account_row(ctx, account_id)
@@ -612,7 +614,7 @@ def check_command(account_id: IdArgument, json: JsonOption = False, env_file: En
         except PlatformError as exc:
             hint = exc.hint or "Nothing was changed; try again later."
             if isinstance(exc, AuthExpired):
-                way_out = f"`socialcron accounts reconnect {account_id} --credentials FILE`"
+                way_out = way_to_reconnect(row.platform, account_id)
                 hint = f"{exc.hint or 'It needs new credentials.'} Then: {way_out}."
             data = {
                 "id": account_id,

@@ -40,7 +40,7 @@ def init(json: JsonOption = False, env_file: EnvFileOption = None) -> None:
             f"key       {KEY}" + (f" (made, in {path})" if key_made else " (kept)"),
             f"schema    {'migrated: ' + ', '.join(applied) if applied else 'up to date'}",
             "",
-            "Next: connect an account with `socialcron accounts add`, write a post with `socialcron posts add`,",
+            "Next: connect an account with `socialcron accounts connect`, write a post with `socialcron posts add`,",
             "and let cron publish it:",
             *(f"  {line}" for line in crontab),
         ]

@@ -277,8 +277,10 @@ class Authorizing(Adapter, Protocol):
 class Registering(Authorizing, Protocol):
     """An adapter whose authorization says `registers_app`."""
 
-    def register_app(self, redirect_uri: str, settings: Mapping[str, Any], http: Http) -> App:
-        """A new app of ours on the account's server (settings: `base_url`), for consents that lead to that address.
+    def register_app(
+        self, redirect_uri: str, scopes: Sequence[str], settings: Mapping[str, Any], http: Http
+    ) -> App:
+        """A new app of ours on the account's server (settings: `base_url`), for consents to `scopes` that lead there.
 
         Raises Unavailable, PlatformFailure.
         """

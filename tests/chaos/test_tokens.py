@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -94,3 +96,22 @@ def test_a_refresh_that_dies_once_the_pair_is_stored__leaves_a_pair_that_works(
     again = children.run(["accounts", "refresh", "--json"], environment)
     assert again.data["refreshed"] == 1, again.log
     assert world.value("SELECT token_version FROM socialcron.accounts") == 2
+
+
+def test_sigterm_during_a_refresh__waits_for_the_pair_and_stores_it(
+    world: World, environment: dict[str, str]
+) -> None:
+    world.account("x", auth="oauth2")
+    world.run("UPDATE socialcron.accounts SET token_expires_at = now()")
+    world.sandbox.fault("slow", seconds=1.0, path="/2/oauth2/token", count=1)
+    requests = world.sandbox.platforms["x"].requests
+
+    run = children.start(["accounts", "refresh", "--json"], environment)
+    give_up_at = time.monotonic() + 20
+    while not requests["POST /2/oauth2/token"]:
+        assert time.monotonic() < give_up_at
+    run.signal(signal.SIGTERM)
+    ended = run.wait()
+
+    assert ended.exit_code == 75, ended.log
+    assert world.value("SELECT token_version FROM socialcron.accounts") == 1
