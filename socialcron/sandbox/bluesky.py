@@ -532,17 +532,21 @@ class Bluesky(Platform):
         return int(text)
 
     def _view(self, post: Post) -> dict[str, Any]:
+        seen = self.seen_by(post)
+        counts = seen and {
+            "likeCount": seen.likes,
+            "repostCount": seen.shares - seen.shares // 4,
+            "replyCount": seen.comments,
+            "quoteCount": seen.shares // 4,
+            "bookmarkCount": seen.saves,
+        }
         return {
             "uri": post.id,
             "cid": post.body["cid"],
             "author": {"did": post.account.id, "handle": post.account.handle},
             "record": post.body["value"],
             "indexedAt": iso_time(post.created_at),
-            "likeCount": 0,
-            "repostCount": 0,
-            "replyCount": 0,
-            "quoteCount": 0,
-            "bookmarkCount": 0,
+            **(counts or {}),
         }
 
     routes = (

@@ -26,7 +26,7 @@ from socialcron.errors import (
     Rejected,
     Unavailable,
 )
-from socialcron.model import Account, Confirmed, Media, PreparedStep, Ready, Saved, Step
+from socialcron.model import Account, Confirmed, Gone, Media, PreparedStep, Reading, Ready, Saved, Step
 from socialcron.platforms import bluesky
 from socialcron.platforms.base import App
 from socialcron.platforms.bluesky import Bluesky
@@ -670,3 +670,67 @@ def test_identify__names_the_account(wire: Wire) -> None:
     wire.expect("GET /xrpc/com.atproto.server.getSession", json={"did": DID, "handle": "me.bsky.social"})
     identity = BLUESKY.identify(session(wire))
     assert (identity.external_id, identity.handle) == (DID, "me.bsky.social")
+
+
+# --- metrics -----------------------------------------------------------------------------------------------
+
+GET_POSTS = "GET /xrpc/app.bsky.feed.getPosts"
+# https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/feed/defs.json
+COUNTS = {"likeCount": 3, "repostCount": 1, "replyCount": 0, "quoteCount": 2, "bookmarkCount": 4}
+READ = Reading(likes=3, comments=0, shares=3, saves=4, raw=COUNTS)
+NO_RECORD = {"error": "RecordNotFound", "message": "Could not locate record"}
+
+
+def uri(number: int) -> str:
+    return f"at://{DID}/app.bsky.feed.post/3mbfvv7intp{number:02}"
+
+
+def test_read_metrics__twenty_five_posts_are_one_request(wire: Wire) -> None:
+    uris = [uri(number) for number in range(25)]
+    stranger = {"uri": "at://did:plc:else/app.bsky.feed.post/1", **COUNTS}
+    posts = [{"uri": post, "record": {"text": "Hello"}, **COUNTS} for post in uris]
+    wire.expect(GET_POSTS, json={"posts": [*posts, stranger, None]})
+    connected = session(wire)
+    assert BLUESKY.read_metrics(uris, connected) == dict.fromkeys(uris, READ)
+    assert wire.last.url.params.get_list("uris") == uris
+    assert {seen.family for seen in connected.seen} <= {"read"}
+
+
+def test_read_metrics__an_id_may_be_what_a_person_took_from_an_address(wire: Wire) -> None:
+    wire.expect(GET_POSTS, json={"posts": [{"uri": URI, **COUNTS}]})
+    assert BLUESKY.read_metrics([KEY, "odd key?"], session(wire)) == {KEY: READ}
+    assert wire.last.url.params.get_list("uris") == [URI]
+    assert BLUESKY.read_metrics(["odd key?"], session(wire)) == {}
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "found"),
+    [
+        (400, NO_RECORD, {uri(1): Gone()}),
+        (200, {"uri": uri(1), "cid": "b", "value": RECORD}, {}),  # there, but not known to the AppView
+        (400, {"error": "ExpiredToken"}, {}),
+        (429, {"error": "RateLimitExceeded"}, {}),
+    ],
+)
+def test_read_metrics__only_its_own_server_knows_that_a_post_is_gone(
+    wire: Wire, status: int, answer: dict[str, Any], found: dict[str, Gone]
+) -> None:
+    wire.expect(GET_POSTS, json={"posts": [{"uri": URI, **COUNTS}]})
+    wire.expect(GET_RECORD, status, json=answer)
+    assert BLUESKY.read_metrics([uri(1), URI, uri(2)], session(wire)) == {URI: READ, **found}
+    assert wire.last.url.params["rkey"] == uri(1).rpartition("/")[2]
+
+
+@pytest.mark.parametrize(
+    ("counts", "reading"),
+    [
+        ({}, Reading()),
+        ({"likeCount": 3, "replyCount": None}, Reading(likes=3, raw={"likeCount": 3})),
+        ({"repostCount": 3}, Reading(raw={"repostCount": 3})),  # half of the shares is not the shares
+    ],
+)
+def test_read_metrics__what_is_not_reported_is_no_zero(
+    wire: Wire, counts: dict[str, Any], reading: Reading
+) -> None:
+    wire.expect(GET_POSTS, json={"posts": [{"uri": URI, **counts}]})
+    assert BLUESKY.read_metrics([URI], session(wire)) == {URI: reading}

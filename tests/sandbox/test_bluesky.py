@@ -407,3 +407,26 @@ def test_writes__cost_points(sandbox: Sandbox, api: Api) -> None:
     sandbox.advance(3600)
     api.use(api.refresh(api.session["refreshJwt"]).json()["accessJwt"])
     assert api.create().status_code == 200
+
+
+def test_counts__grow_with_the_post_and_can_be_hidden(sandbox: Sandbox, api: Api) -> None:
+    uri = api.create().json()["uri"]
+
+    def read() -> dict[str, int]:
+        [view] = api.call("app.bsky.feed.getPosts", uris=[uri]).json()["posts"]
+        return {name: value for name, value in view.items() if name.endswith("Count")}
+
+    assert list(read().values()) == [0] * 5
+    sandbox.advance(86_400)
+    day = read()
+    sandbox.advance(6 * 86_400)
+    assert 0 < day["likeCount"] < read()["likeCount"]
+    sandbox.settings("bluesky", counts_hidden=True)
+    assert read() == {}
+
+
+def test_delete_post__leaves_nothing_to_be_shown(sandbox: Sandbox, api: Api) -> None:
+    uri = api.create().json()["uri"]
+    sandbox.delete_post("bluesky", uri)
+    assert api.call("app.bsky.feed.getPosts", uris=[uri]).json() == {"posts": []}
+    assert api.get().json()["error"] == "RecordNotFound"
