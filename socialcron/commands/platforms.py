@@ -12,10 +12,11 @@ from socialcron.batches.connecting import known_settings
 from socialcron.commands.common import EnvFileOption, JsonOption, command_context, example, group_app
 from socialcron.commands.display import fields, show, table
 from socialcron.platforms import registry
-from socialcron.platforms.base import Declaration, MediaRule
+from socialcron.platforms.base import Declaration, MediaRule, Metrics
 
 app = group_app("Show what each platform can do and its limits.", "socialcron platforms show mastodon")
 
+COUNTS = ("views", "likes", "comments", "shares", "saves")
 MEANS = {
     "client_id": "by an id we choose before sending",
     "key": "by an idempotency key, else by looking at the account's own posts",
@@ -59,6 +60,7 @@ def show_command(
             if "base_url" in found.settings
             else ("server", found.default_base_url),
             ("a post may hold", ", ".join(["text", *sorted(found.features)])),
+            ("readings of a post", _readings(found.metrics)),
             ("a lost answer is settled", MEANS[found.reconcile]),
             ("honest limits", found.honest_limits),
         ]
@@ -110,6 +112,14 @@ def show_command(
         )
 
 
+def _readings(metrics: Metrics | None) -> str:
+    if metrics is None:
+        return "none: the platform tells no numbers"
+    named = ", ".join(name for name in COUNTS if name in metrics.counts)
+    posts = "a post" if metrics.batch_size == 1 else f"{metrics.batch_size} posts"
+    return f"{named}; {posts} at once"
+
+
 def _bounds(rule: MediaRule) -> Iterator[str]:
     """The limits of a rule in words, as in `width 32 to 1280`."""
     for what in ("bytes", "width", "height", "ratio", "seconds", "frame_rate"):
@@ -138,6 +148,11 @@ def described(declaration: Declaration) -> dict[str, Any]:
         "media": [{**asdict(rule), "mime_types": sorted(rule.mime_types)} for rule in declaration.media],
         "settings": known_settings(declaration),
         "options": dict(declaration.options),
+        "metrics": declaration.metrics
+        and {
+            **asdict(declaration.metrics),
+            "counts": [name for name in COUNTS if name in declaration.metrics.counts],
+        },
         "reconcile": declaration.reconcile,
         "key_ttl_seconds": declaration.key_ttl_seconds,
         "settle_seconds": declaration.settle_seconds,

@@ -29,6 +29,15 @@ def test_platforms_show__offers_to_resize_images_where_they_go_out_as_bytes(bare
     assert "resize_images" not in bare_cli("platforms", "show", "stub", "--json").data["settings"]
 
 
+def test_platforms_show__says_what_can_be_read_of_a_post(bare_cli: Cli) -> None:
+    metrics = bare_cli("platforms", "show", "mastodon", "--json").data["metrics"]
+    assert (metrics["batch_size"], metrics["counts"]) == (20, ["likes", "comments", "shares"])
+    assert metrics["source"].startswith("https://")
+    assert "likes, comments, shares; 20 posts at once" in bare_cli("platforms", "show", "mastodon").stdout
+    assert bare_cli("platforms", "show", "telegram", "--json").data["metrics"] is None
+    assert "none: the platform tells no numbers" in bare_cli("platforms", "show", "telegram").stdout
+
+
 def test_platforms_list__names_them_all_without_any_database(bare_cli: Cli) -> None:
     ran = bare_cli("platforms", "list", "--json")
     assert [platform["name"] for platform in ran.data["platforms"]] == list(registry.names())
