@@ -32,6 +32,7 @@ from socialcron.errors import (
 from socialcron.model import (
     Accepted,
     Account,
+    Closed,
     Confirmed,
     Connectable,
     Identity,
@@ -40,6 +41,7 @@ from socialcron.model import (
     Media,
     PreparedStep,
     Problem,
+    Reading,
     Ready,
     Saved,
     Step,
@@ -54,6 +56,8 @@ from socialcron.platforms.base import (
     Grant,
     Limit,
     MediaRule,
+    Metrics,
+    counts,
     default_error,
     key_text,
     nothing_seen,
@@ -70,6 +74,7 @@ _DOCS = "https://developers.tiktok.com/doc/"
 _VIDEOS = f"{_DOCS}content-posting-api-reference-direct-post"
 _PHOTOS = f"{_DOCS}content-posting-api-reference-photo-post"
 _TRANSFER = f"{_DOCS}content-posting-api-media-transfer-guide"
+_QUERY = f"{_DOCS}tiktok-api-v2-video-query"
 _READ_ON = "2026-09-11"
 
 _CREATOR_INFO = "/v2/post/publish/creator_info/query/"
@@ -108,6 +113,7 @@ _DAY_SECONDS = 86_400.0
 # Moderation takes minutes to hours, until then a video is in no listing.
 _MODERATION = timedelta(days=1)
 _MAX_PAGES = 50
+_COUNTS = ("view_count", "like_count", "comment_count", "share_count")
 
 
 class TikTok:
@@ -162,6 +168,12 @@ class TikTok:
             "video_cover_timestamp_ms": "the moment of the video whose picture is the cover",
             "photo_cover_index": "which photo is the cover, from 0",
         },
+        metrics=Metrics(
+            batch_size=20,
+            counts=frozenset({"views", "likes", "comments", "shares"}),
+            source=_QUERY,
+            date=_READ_ON,
+        ),
         # https://developers.tiktok.com/doc/login-kit-desktop : a hexadecimal code challenge, unlike RFC 7636
         authorization=Authorization(
             authorize_url="https://www.tiktok.com/v2/auth/authorize/",
@@ -308,6 +320,41 @@ class TikTok:
         over = reached and datetime.now(UTC) - began > _MODERATION
         same_account = over and self.identify(session).external_id == session.account_id
         return Look(matches=matches, certain=False, complete=same_account)
+
+    def read_metrics(self, remote_ids: Sequence[str], session: Session) -> Mapping[str, Reading | Closed]:
+        """Numbers of at most 20 public videos. One that is missing may be deleted, or public no more: nothing says.
+
+        Posts that only some may see, and drafts, keep the name of their handle: there is no id to ask by.
+        Source: https://developers.tiktok.com/doc/tiktok-api-v2-video-query
+        """
+        said = f"{session.where}: TikTok tells numbers of public posts alone, and named no public one"
+        unnamed = Closed(PlatformFailure(said, retryable=False))
+        found: dict[str, Reading | Closed] = {
+            remote_id: unnamed for remote_id in remote_ids if not _is_public(remote_id)
+        }
+        public = [remote_id for remote_id in remote_ids if remote_id not in found]
+        if not public:
+            return found
+        answer = session.read(
+            "POST",
+            "/v2/video/query/",
+            params={"fields": ",".join(("id", *_COUNTS))},
+            headers=_JSON,
+            json={"filters": {"video_ids": public}},
+            accept=(401, 403),
+        )
+        if _code(answer) in _MISSING_SCOPE:
+            return found | dict.fromkeys(public, Closed(session.explain(answer)))
+        for video in require_list(_data(answer, session), "videos", session.where):
+            raw = counts(video, *_COUNTS)
+            found[str(require(video, "id", (str, int), session.where))] = Reading(
+                views=raw.get("view_count"),
+                likes=raw.get("like_count"),
+                comments=raw.get("comment_count"),
+                shares=raw.get("share_count"),
+                raw=raw,
+            )
+        return found
 
     def can_refresh(self, credentials: Mapping[str, Any]) -> bool:
         return bool(credentials.get("refresh_token"))
@@ -703,6 +750,11 @@ def _public_id(data: Mapping[str, Any]) -> str | None:
         if isinstance(ids := data.get(name), list) and ids:
             return str(ids[0])
     return None
+
+
+def _is_public(remote_id: str) -> bool:
+    """Whether it is the id of a public post, and not the handle that stands in for one."""
+    return remote_id.isascii() and remote_id.isdecimal()
 
 
 def _confirmed(remote_id: str, step: PreparedStep) -> Confirmed:

@@ -598,9 +598,15 @@ class TikTok(Consent):
             "share_url": f"{address}?utm_campaign=tt4d_open_api",
             "title": post.text,
             "video_description": post.text,
-            **dict.fromkeys(("view_count", "like_count", "comment_count", "share_count"), 0),
         }
-        return {name: known[name] for name in wanted}
+        if seen := self.seen_by(post):
+            known |= {
+                "view_count": seen.views,
+                "like_count": seen.likes,
+                "comment_count": seen.comments,
+                "share_count": seen.shares,
+            }
+        return {name: known[name] for name in wanted if name in known}
 
     routes: ClassVar[tuple[Route, ...]] = (
         Route("GET", "/v2/auth/authorize/", Consent.authorize, login=False, family=None),

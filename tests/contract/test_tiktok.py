@@ -3,7 +3,8 @@
 Recordings follow https://developers.tiktok.com/doc/ {content-posting-api-reference-direct-post,
 content-posting-api-reference-photo-post, content-posting-api-reference-query-creator-info,
 content-posting-api-reference-get-video-status, content-posting-api-media-transfer-guide, tiktok-api-v2-video-list,
-tiktok-api-v2-get-user-info, tiktok-api-v2-error-handling, oauth-user-access-token-management, oauth-error-handling}.
+tiktok-api-v2-video-query, tiktok-api-v2-get-user-info, tiktok-api-v2-error-handling,
+oauth-user-access-token-management, oauth-error-handling}.
 """
 
 from __future__ import annotations
@@ -26,7 +27,19 @@ from socialcron.errors import (
     Rejected,
     Unavailable,
 )
-from socialcron.model import Accepted, Account, Confirmed, Look, Media, PreparedStep, Ready, Saved, Step
+from socialcron.model import (
+    Accepted,
+    Account,
+    Closed,
+    Confirmed,
+    Look,
+    Media,
+    PreparedStep,
+    Reading,
+    Ready,
+    Saved,
+    Step,
+)
 from socialcron.platforms import tiktok
 from socialcron.platforms.base import App, Grant
 from socialcron.platforms.http import Answer, Session
@@ -965,6 +978,73 @@ def test_reconcile__finds_photos_with_a_title_again(wire: Wire) -> None:
         wire.expect(LIST, json=videos(item(1, SENT_AT, shown)))
         me(wire)
         assert len(TIKTOK.reconcile(pulled(PUBLIC | {"title": "t"}), session(wire)).matches) == 1
+
+
+# --- read_metrics ------------------------------------------------------------------------------------------
+
+
+QUERY = "POST /v2/video/query/"
+
+
+def test_read_metrics__asks_for_public_videos_at_once(wire: Wire) -> None:
+    video = {"id": "7512", "view_count": 900, "like_count": 20, "comment_count": 3, "share_count": 0}
+    wire.expect(QUERY, json=ok(videos=[video, {"id": 7513, "view_count": "12"}]))
+    found = TIKTOK.read_metrics(["7512", "7513"], session(wire))
+    assert wire.last.url.params["fields"] == "id,view_count,like_count,comment_count,share_count"
+    assert wire.sent == {"filters": {"video_ids": ["7512", "7513"]}}
+    raw = {name: number for name, number in video.items() if name != "id"}
+    assert found == {
+        "7512": Reading(views=900, likes=20, comments=3, shares=0, raw=raw),
+        "7513": Reading(views=12, raw={"view_count": 12}),
+    }
+
+
+def test_read_metrics__a_missing_video_was_not_answered_about(wire: Wire) -> None:
+    """It may be private by now: TikTok leaves both kinds out without a word."""
+    wire.expect(QUERY, json=ok(videos=[]))
+    assert TIKTOK.read_metrics(["7512"], session(wire)) == {}
+
+
+def test_read_metrics__asks_nothing_about_a_post_without_a_public_id(wire: Wire) -> None:
+    [closed] = TIKTOK.read_metrics([PUBLISH_ID], session(wire)).values()
+    assert isinstance(closed, Closed)
+    assert "public posts alone" in str(closed.error)
+    wire.expect(QUERY, json=ok(videos=[{"id": "7512", "view_count": 1}]))
+    found = TIKTOK.read_metrics(["p_pub_url~v2.1", "7512"], session(wire))
+    assert wire.sent == {"filters": {"video_ids": ["7512"]}}
+    assert [type(answer) for answer in found.values()] == [Closed, Reading]
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(401, "scope_not_authorized"), (401, "scope_permission_missed")]
+)
+def test_read_metrics__is_closed_without_the_scope(wire: Wire, status: int, code: str) -> None:
+    wire.expect(QUERY, status, json=no(code))
+    closed = TIKTOK.read_metrics(["7512"], session(wire))["7512"]
+    assert isinstance(closed, Closed)
+    assert closed.error.error_class == "auth_expired"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (401, no("access_token_invalid"), AuthExpired),
+        (429, no("rate_limit_exceeded"), RateLimited),
+        (500, no("internal_error"), Unavailable),
+        (400, no("invalid_params"), Rejected),
+        (200, no("internal_error"), Unavailable),
+        (200, ok(), PlatformFailure),
+        (200, {"videos": []}, PlatformFailure),
+        (200, ok(videos=[{"view_count": 1}]), PlatformFailure),
+    ],
+)
+def test_read_metrics__trouble_is_an_error(
+    wire: Wire, status: int, body: dict[str, Any], kind: type[PlatformError]
+) -> None:
+    for _ in range(3 if status == 500 else 1):  # quick repeats of a read
+        wire.expect(QUERY, status, json=body)
+    with pytest.raises(kind):
+        TIKTOK.read_metrics(["7512"], session(wire))
 
 
 # --- tokens ------------------------------------------------------------------------------------------------

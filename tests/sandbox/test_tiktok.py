@@ -545,6 +545,23 @@ def test_query__leaves_out_what_it_does_not_know(client: Client) -> None:
     assert client.call("/v2/video/query/", {"filters": {"video_ids": ["1"] * 21}}, fields="id")[0] == 400
 
 
+def test_query__tells_numbers_that_grow_and_hide(sandbox: Sandbox, client: Client) -> None:
+    client.publish(info=PUBLIC)
+    names = ("view_count", "like_count", "comment_count", "share_count")
+    asked = {"filters": {"video_ids": [client.posts[0]["id"]]}}
+
+    def numbers() -> dict[str, int]:
+        _, _, data = client.call("/v2/video/query/", asked, fields=",".join(names))
+        found: dict[str, int] = data["videos"][0]
+        return found
+
+    assert numbers() == dict.fromkeys(names, 0)
+    sandbox.advance(3000)
+    assert numbers()["view_count"] > numbers()["like_count"] > 0
+    sandbox.settings("tiktok", counts_hidden=True)
+    assert numbers() == {}
+
+
 def test_faults__find_the_account_of_an_unsigned_upload(sandbox: Sandbox, client: Client) -> None:
     begun = client.begin()
     sandbox.fault("5xx", platform="tiktok", account="alice", method="PUT", visible_only=True, count=1)
