@@ -9,7 +9,6 @@ to them (t.co links, HTML escapes, a media link at the end).
 from __future__ import annotations
 
 import base64
-import mimetypes
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -784,10 +783,6 @@ def _base_url(settings: Mapping[str, Any]) -> str:
     return str(settings.get("base_url") or X.declaration.default_base_url)
 
 
-def _mime_type(media: Media) -> str | None:
-    return media.mime_type or mimetypes.guess_type(media.source)[0]
-
-
 def _kind(media: Media) -> str:
     """image, gif, video or other; unknown types count as an image until the file was fetched."""
     return {
@@ -798,19 +793,18 @@ def _kind(media: Media) -> str:
         "image/gif": "gif",
         "video/mp4": "video",
         "video/quicktime": "video",
-    }.get(_mime_type(media), "other")
+    }.get(media.mime_type, "other")
 
 
 def _initialize(media: Media, session: Session) -> dict[str, Any]:
-    kind, mime_type, size = _kind(media), _mime_type(media), _size(media, session)
-    if mime_type is None or kind == "other":
-        raise Rejected(
-            f"{session.where}: {media.source} is of a type X does not take ({mime_type or 'unknown'})"
-        )
+    kind, size = _kind(media), _size(media, session)
+    if media.mime_type is None or kind == "other":
+        said = media.mime_type or "unknown"
+        raise Rejected(f"{session.where}: {media.source} is of a type X does not take ({said})")
     body = session.upload(
         "POST",
         "/2/media/upload/initialize",
-        json={"media_type": mime_type, "total_bytes": size, "media_category": f"tweet_{kind}"},
+        json={"media_type": media.mime_type, "total_bytes": size, "media_category": f"tweet_{kind}"},
     ).json
     data = require(body, "data", dict, session.where)
     return {"id": require_str(data, "id", session.where), "state": "uploading", "next": 0}
