@@ -49,5 +49,6 @@ class Sample:
     # What of the visible request equals `request`; None: it carries bytes of the file (`file_bytes`), not `request`.
     body: Callable[[httpx.Request], Any] | None = json_body
     file_bytes: bytes | None = None
+    remote_id: str = "1{number:03}"  # of own posts, in a form the platform gives out
     # Success is told by the status alone, and what it became is asked later (`Accepted`).
     names_it_later: bool = False

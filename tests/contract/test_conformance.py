@@ -19,10 +19,12 @@ from datetime import UTC, date, datetime
 from importlib import import_module
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from socialcron.batches.reading import BURST
 from socialcron.errors import (
     AuthExpired,
     OutcomeUnknown,
@@ -31,7 +33,7 @@ from socialcron.errors import (
     Unavailable,
     UsageError,
 )
-from socialcron.model import Accepted, Account, Confirmed, Media, PreparedStep, Step
+from socialcron.model import Accepted, Account, Confirmed, Gone, Media, PreparedStep, Reading, Step
 from socialcron.platforms import registry
 from socialcron.platforms.base import Adapter, App
 from socialcron.platforms.http import REFUSALS, Answer, Http, Session
@@ -52,6 +54,9 @@ WIRED = pytest.mark.parametrize("name", SAMPLES)
 NAMED = pytest.mark.parametrize(
     "name", [name for name, sample in SAMPLES.items() if not sample.names_it_later]
 )
+MEASURED = pytest.mark.parametrize("name", [name for name in SAMPLES if registry.declaration(name).metrics])
+COUNTS = ("views", "likes", "comments", "shares", "saves")
+ONE_QUOTA = {"facebook", "instagram", "threads"}  # one for every call: a reading may be what used it up
 REFRESHED = pytest.mark.parametrize("name", [name for name, sample in SAMPLES.items() if sample.renewable])
 
 HUGE = b'{"id": "1", "data": {"id": "1"}, "pad": "' + b"x" * 10_000_000 + b'"}'
@@ -585,6 +590,79 @@ def test_refresh__only_a_refusal_disconnects(name: str) -> None:
         platform = Platform(name, error)
         with pytest.raises(Unavailable):
             platform.adapter.refresh(account(name), platform.sample.renewable or {}, APP, platform.http)
+
+
+# --- metrics -----------------------------------------------------------------------------------------------
+
+
+def test_declaration__metrics_are_read_where_they_are_declared() -> None:
+    for name in registry.names():
+        metrics = registry.declaration(name).metrics
+        assert hasattr(registry.adapter(name), "read_metrics") is (metrics is not None), name
+        if metrics is not None:
+            assert metrics.counts
+            assert metrics.counts <= set(COUNTS)
+            assert metrics.batch_size >= 1
+            assert 1 <= metrics.requests <= BURST
+            assert metrics.source.startswith("https://")
+            assert date(2026, 1, 1) <= date.fromisoformat(metrics.date) <= date(2026, 12, 31)
+
+
+def asked(platform: Platform, number: int, session: Session) -> Mapping[str, Reading | Gone]:
+    """What is found of so many posts; nothing where that is an error, which it may be if it is one of ours."""
+    ids = [platform.sample.remote_id.format(number=index) for index in range(number)]
+    adapter: Any = platform.adapter
+    try:
+        found: Mapping[str, Reading | Gone] = adapter.read_metrics(ids, session)
+    except PlatformError as exc:
+        clean(exc, platform.name)
+        return {}
+    assert found.keys() <= set(ids)
+    return found
+
+
+def invented(found: Mapping[str, Reading | Gone]) -> dict[str, Reading | Gone]:
+    """What says more than "not reported"."""
+    return {
+        remote_id: said
+        for remote_id, said in found.items()
+        if isinstance(said, Gone) or any(getattr(said, name) is not None for name in COUNTS)
+    }
+
+
+@MEASURED
+@BODY
+def test_read_metrics__nothing_is_made_of_an_unusable_answer(name: str, body: bytes) -> None:
+    metrics = registry.declaration(name).metrics
+    assert metrics is not None
+    for number in {1, metrics.batch_size}:
+        platform = Platform(name, httpx.Response(200, content=body))
+        assert not invented(asked(platform, number, platform.session()))
+        assert 1 <= len(platform.requests) <= metrics.requests
+        assert {request.method for request in platform.requests} <= {"GET", "POST"}
+
+
+@MEASURED
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"err', b"{}", b"[]", b'{"error": 5, "errors": [null]}'])
+def test_read_metrics__nothing_is_made_of_an_error_without_a_word_of_the_platform(
+    name: str, body: bytes
+) -> None:
+    metrics = registry.declaration(name).metrics
+    assert metrics is not None
+    for status in (301, 400, 401, 403, 404, 405, 410, 422, 429, 500):
+        for number in {1, metrics.batch_size}:
+            platform = Platform(name, httpx.Response(status, content=body))
+            assert not asked(platform, number, platform.session()), status
+
+
+@MEASURED
+def test_read_metrics__its_limits_do_not_stop_publishing(name: str) -> None:
+    headers = {"retry-after": "30", "x-ratelimit-remaining": "0", "x-rate-limit-remaining": "0"}
+    for status in (200, 429):
+        platform = Platform(name, httpx.Response(status, headers=headers, json={}))
+        session = platform.session()
+        asked(platform, 1, session)
+        assert name in ONE_QUOTA or "publish" not in {seen.family for seen in session.seen}
 
 
 # --- rate limits -------------------------------------------------------------------------------------------
