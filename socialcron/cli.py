@@ -26,6 +26,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "db": ("db", "Migrate and check the schema; stop the embedded database."),
     "accounts": ("accounts", "Connect and manage accounts."),
     "posts": ("posts", "Write, inspect, approve, retry and settle posts."),
+    "metrics": ("metrics", "Look at what published posts gained."),
+    "export": ("export", "Write posts or readings as CSV or JSON lines."),
     "platforms": ("platforms", "Show what each platform can do and its limits."),
     "sandbox": ("sandbox", "Serve local stand-ins of the platforms."),
 }
@@ -176,4 +178,4 @@ def _command_name(arguments: Sequence[str]) -> str:
     return " ".join(words) if words and not words[0].startswith("-") else "socialcron"
 
 
-_SINGLE = COMMANDS.keys() - {"db", "accounts", "posts", "platforms"}
+_SINGLE = COMMANDS.keys() - {"db", "accounts", "posts", "metrics", "export", "platforms"}

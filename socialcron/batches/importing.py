@@ -4,7 +4,8 @@ Columns (JSONL: keys): account (an id, or platform:handle) and any of text, at, 
 first_comment, poll, key, priority, max_attempts, draft, variants; and PLATFORM.FIELD, as in youtube.title, for what
 differs on one platform. Lists are JSON arrays; in CSV cells media, alt and poll may also be separated by ";" and thread
 parts by lines of "---". `at` is read as by `posts add`, empty means now. With a `key` per line a second import changes
-nothing.
+nothing. What `export posts` writes is read back: in CSV, the ' that it puts in front of texts a spreadsheet would run
+is taken away, and columns that only it has are passed over.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from socialcron.batches.composing import is_variant, media_rows, media_source, poll_row, variant_rows
+from socialcron.batches.exporting import REPORTED, plain
 from socialcron.batches.scheduling import schedule
 from socialcron.content import Content
 from socialcron.errors import BadInput, SocialcronError, UsageError, reason
@@ -134,7 +136,7 @@ def _read_csv(text: str) -> list[Row]:
         header = [name.strip() for name in next(reader)]
     except csv.Error as exc:
         raise BadInput(f"line 1: {exc}", hint=_columns_hint()) from exc
-    if unknown := [name for name in header if name not in COLUMNS and not is_variant(name)]:
+    if unknown := [name for name in header if not _is_known(name)]:
         raise BadInput(f"line 1: unknown columns: {', '.join(map(repr, unknown))}", hint=_columns_hint())
     if "account" not in header or len(set(header)) < len(header):
         what = "a column occurs twice" if "account" in header else "there is no column account"
@@ -150,7 +152,11 @@ def _read_csv(text: str) -> list[Row]:
             rows.append(Row(line=line, errors=[f"not CSV: {exc}"]))
             continue
         if len(cells) == len(header):
-            given = {name: cell for name, cell in zip(header, cells, strict=True) if cell.strip()}
+            given = {
+                name: plain(cell)
+                for name, cell in zip(header, cells, strict=True)
+                if cell.strip() and name not in REPORTED
+            }
             if given:
                 rows.append(Row(line=line, values=given))
         elif cells:
@@ -169,9 +175,16 @@ def _json_row(line: int, body: str) -> Row:
         return Row(line=line, errors=[f"not JSON{where}"])
     if not isinstance(values, dict):
         return Row(line=line, errors=["not a JSON object"])
-    if unknown := sorted(name for name in values if name not in COLUMNS and not is_variant(name)):
+    if unknown := sorted(name for name in values if not _is_known(name)):
         return Row(line=line, errors=[f"unknown keys: {', '.join(map(repr, unknown))}"])
-    return Row(line=line, values={name: value for name, value in values.items() if value not in (None, "")})
+    given = {
+        name: value for name, value in values.items() if value not in (None, "") and name not in REPORTED
+    }
+    return Row(line=line, values=given)
+
+
+def _is_known(name: str) -> bool:
+    return name in COLUMNS or name in REPORTED or is_variant(name)
 
 
 def _columns_hint() -> str:
@@ -283,6 +296,8 @@ def _thread(values: Mapping[str, Any]) -> list[Any]:
 
 def _poll(values: Mapping[str, Any]) -> dict[str, Any] | None:
     value = values.get("poll")
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        value = _json(value)
     return value if isinstance(value, dict) else poll_row(_texts(values, "poll"), 24)
 
 
