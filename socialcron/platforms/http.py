@@ -282,21 +282,31 @@ class Session:
     memo: dict[str, Any] = field(default_factory=dict)
     visible: Literal["unsent", "open", "refused"] = "unsent"
 
-    def read(self, method: str, path: str, *, accept: Iterable[int] = (), **parts: Any) -> Answer:
+    def read(
+        self,
+        method: str,
+        path: str,
+        *,
+        accept: Iterable[int] = (),
+        seconds: float = READ_SECONDS,
+        tries: int = 3,
+        **parts: Any,
+    ) -> Answer:
         """Ask something; 2xx or a status in `accept` comes back, all else raises. Quick repeats on network trouble.
 
-        Here and below: `path` is below `base_url`, or a whole URL. signed=False leaves the credentials out, for
-        addresses the platform gave us that carry a signature of their own. Other parts are httpx's.
+        seconds: for all `tries` together. Here and below: `path` is below `base_url`, or a whole URL. signed=False
+        leaves the credentials out, for addresses the platform gave us that carry a signature of their own. Other parts
+        are httpx's.
         """
         from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
         retrying = Retrying(
             retry=retry_if_exception_type(Unavailable),
-            stop=stop_after_attempt(3),
+            stop=stop_after_attempt(tries),
             wait=wait_exponential_jitter(multiplier=0.1, max=1.0, jitter=0.1),
             reraise=True,
         )
-        deadline = now_seconds() + READ_SECONDS
+        deadline = now_seconds() + seconds
         return retrying(self._invisible, method, path, deadline, frozenset(accept), parts)
 
     def upload(

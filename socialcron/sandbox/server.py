@@ -41,6 +41,7 @@ from socialcron.sandbox.instagram import Instagram
 from socialcron.sandbox.linkedin import LinkedIn
 from socialcron.sandbox.mastodon import Mastodon, MastodonNoKey
 from socialcron.sandbox.pinterest import Pinterest
+from socialcron.sandbox.scrapecreators import ScrapeCreators
 from socialcron.sandbox.supabase import Supabase
 from socialcron.sandbox.telegram import Telegram
 from socialcron.sandbox.threads import Threads
@@ -66,6 +67,7 @@ PLATFORMS: dict[str, type[Platform]] = {
     "x": X,
     "youtube": YouTube,
 }
+PROVIDERS: dict[str, type[Platform]] = {"scrapecreators": ScrapeCreators}  # nothing can be posted to them
 IDLE_SECONDS = 75.0  # a connection without a request for so long is closed
 BACKLOG = 512
 _ENDINGS = frozenset(KINDS) - MODIFIERS - {"lagging_listing"}
@@ -204,7 +206,7 @@ class Sandbox:
             name: kind(
                 name, self.clock, self.faults, base_url=f"{self.base_url}/{name}", limited=self._limited
             )
-            for name, kind in PLATFORMS.items()
+            for name, kind in (PLATFORMS | PROVIDERS).items()
         }
 
     def stop(self) -> None:

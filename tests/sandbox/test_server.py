@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from socialcron.sandbox import Sandbox
-from socialcron.sandbox.server import PLATFORMS
+from socialcron.sandbox.server import PLATFORMS, PROVIDERS
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_state__counts_posts_requests_and_answers(sandbox: Sandbox) -> None:
     status(sandbox, "")
     state = httpx.get(sandbox.control_url + "/state").json()
     assert state == sandbox.state()
-    assert set(state["platforms"]) == set(PLATFORMS)
+    assert set(state["platforms"]) == set(PLATFORMS | PROVIDERS)
     mastodon = state["platforms"]["mastodon"]
     assert mastodon["posts_by_text"] == {"one": 2}
     assert [account["handle"] for account in mastodon["accounts"]] == ["alice", "bob"]
