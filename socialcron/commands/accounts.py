@@ -197,8 +197,12 @@ def connect_command(
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Connect all that are offered.")] = False,
     scopes: Annotated[
-        list[str] | None,
-        typer.Option("--scope", metavar="NAME", help="Ask for this and not for the usual ones; repeat."),
+        str | None,
+        typer.Option(
+            "--scopes",
+            metavar="NAMES",
+            help="Ask for these, separated by commas, and not for the usual ones.",
+        ),
     ] = None,
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="Print the address, and read where it led from stdin.")
@@ -253,7 +257,7 @@ def connect_command(
                 platform,
                 account_settings=settings,
                 settings=ctx.settings,
-                scopes=scopes or (),
+                scopes=(scopes or "").replace(",", " ").split(),
                 http=http,
             )
             if no_browser or not authorizing.can_listen(address) or not _has_display():

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from socialcron.batches.apps import app_variables
 from socialcron.batches.connecting import known_settings
 from socialcron.commands.common import EnvFileOption, JsonOption, command_context, example, group_app
 from socialcron.commands.display import fields, show, table
@@ -62,6 +63,7 @@ def show_command(
             ("a post may hold", ", ".join(["text", *sorted(found.features)])),
             ("readings of a post", _readings(found.metrics)),
             ("a lost answer is settled", MEANS[found.reconcile]),
+            ("connected by", _consent(found)),
             ("honest limits", found.honest_limits),
         ]
         sources = list(dict.fromkeys([*(x.source for x in found.limits), *(x.source for x in found.media)]))
@@ -112,6 +114,16 @@ def show_command(
         )
 
 
+def _consent(declaration: Declaration) -> str:
+    """How accounts are connected, and what a person is asked for."""
+    declared = declaration.authorization
+    if declared is None:
+        return "`accounts add`"
+    variables = app_variables(declaration.name)
+    app = f" by the app in {' and '.join(variables)}" if variables else ""
+    return f"`accounts connect`{app}, which asks for {', '.join(declared.scopes)}"
+
+
 def _readings(metrics: Metrics | None) -> str:
     if metrics is None:
         return "none: the platform tells no numbers"
@@ -153,6 +165,9 @@ def described(declaration: Declaration) -> dict[str, Any]:
             **asdict(declaration.metrics),
             "counts": [name for name in COUNTS if name in declaration.metrics.counts],
         },
+        "authorization": declaration.authorization
+        and {**asdict(declaration.authorization), "app": app_variables(declaration.name)},
+        "refresh_early_seconds": declaration.refresh_early_seconds,
         "reconcile": declaration.reconcile,
         "key_ttl_seconds": declaration.key_ttl_seconds,
         "settle_seconds": declaration.settle_seconds,

@@ -243,8 +243,39 @@ def test_connect__names_what_the_app_lacks_when_the_platform_refuses_the_scopes(
     cli: Cli, world: World, browser: Browser
 ) -> None:
     world.sandbox.account("x", "alice")
-    ran = connect(cli, world, "x", "--scope", "everything")
+    ran = connect(cli, world, "x", "--scopes", "everything")
     assert (ran.exit_code, ran.error["message"]) == (1, "X (Twitter) gave no access: invalid_scope")
+
+
+@pytest.mark.parametrize("scopes", ["users.read, tweet.read", "users.read tweet.read"])
+def test_connect__asks_for_other_scopes_if_told_to(
+    cli: Cli, world: World, browser: Browser, scopes: str
+) -> None:
+    world.sandbox.account("x", "alice")
+    ran = connect(cli, world, "x", "--scopes", scopes)
+    assert ran.data["accounts"][0]["scopes"] == ["tweet.read", "users.read"]
+    (row,) = stored(world)
+    assert row[6] == row[7] is not None, "without offline.access a person is needed when the token ends"
+
+
+def test_connect__says_which_scopes_were_not_granted(
+    cli: Cli, world: World, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person may untick some of what Google asks for."""
+    made = world.sandbox.account("x", "alice")
+    redeem = world.sandbox.platforms["x"].redeem  # type: ignore[attr-defined]
+
+    def redeem_less(*given: Any) -> Any:
+        code = redeem(*given)
+        code.scopes -= {"media.write"}
+        return code
+
+    monkeypatch.setattr(world.sandbox.platforms["x"], "redeem", redeem_less)
+    ran = connect(cli, world, "x")
+    assert (ran.data["accounts"][0]["external_id"], ran.data["accounts"][0]["not_granted"]) == (
+        made["external_id"],
+        ["media.write"],
+    )
 
 
 def test_connect__stops_waiting_and_names_the_way_without_a_browser(

@@ -38,6 +38,15 @@ def test_platforms_show__says_what_can_be_read_of_a_post(bare_cli: Cli) -> None:
     assert "none: the platform tells no numbers" in bare_cli("platforms", "show", "telegram").stdout
 
 
+def test_platforms_show__says_how_accounts_are_connected_and_what_they_are_asked_for(bare_cli: Cli) -> None:
+    authorization = bare_cli("platforms", "show", "tiktok", "--json").data["authorization"]
+    assert authorization["app"] == ["TIKTOK_CLIENT_KEY", "TIKTOK_CLIENT_SECRET"]
+    assert "video.publish" in authorization["scopes"]
+    shown = " ".join(bare_cli("platforms", "show", "mastodon").stdout.split())
+    assert "`accounts connect`, which asks for read:accounts, read:statuses" in shown
+    assert bare_cli("platforms", "show", "bluesky", "--json").data["authorization"] is None
+
+
 def test_platforms_list__names_them_all_without_any_database(bare_cli: Cli) -> None:
     ran = bare_cli("platforms", "list", "--json")
     assert [platform["name"] for platform in ran.data["platforms"]] == list(registry.names())
