@@ -69,6 +69,19 @@ def metrics_command(
     _export("metrics", form, from_, to, output, json=json, env_file=env_file)
 
 
+@app.command("profiles", epilog=example("socialcron export profiles --format jsonl --output profiles.jsonl"))
+def profiles_command(
+    form: FormatOption = None,
+    from_: FromOption = None,
+    to: ToOption = None,
+    output: OutputOption = None,
+    json: JsonOption = False,
+    env_file: EnvFileOption = None,
+) -> None:
+    """Write the readings of the posts of monitored profiles, one a line. Nothing (null) is "not reported", 0 is zero."""
+    _export("profiles", form, from_, to, output, json=json, env_file=env_file)
+
+
 def _export(
     what: str,
     form: str | None,

@@ -187,6 +187,25 @@ def test_export_metrics__of_a_period_that_spans_months(measured: World, cli: Cli
     assert rows[-1]["slot_at"] == "2026-11-01T23:00:00+00:00"
 
 
+def test_export_profiles__has_the_history_of_each_post(world: World, cli: Cli) -> None:
+    world.run("INSERT INTO socialcron.profiles (platform, handle) VALUES ('tiktok', 'ana')")
+    world.run(
+        """INSERT INTO socialcron.profile_posts (profile_id, remote_id, url, first_seen_at, last_seen_at)
+           VALUES (1, '77', 'https://tiktok.example/77', '2026-11-01', '2026-11-02')"""
+    )
+    world.run("SELECT socialcron.ensure_partitions('profile_post_metrics', '2026-11-01')")
+    world.run(
+        """INSERT INTO socialcron.profile_post_metrics (post_id, profile_id, run_id, read_at, views)
+           VALUES (1, 1, 1, '2026-11-01 08:00+00', 5), (1, 1, 2, '2026-11-02 08:00+00', 9)"""
+    )
+    rows = table(cli("export", "profiles").stdout)
+    assert [(row["handle"], row["remote_id"], row["views"], row["likes"]) for row in rows] == [
+        ("ana", "77", "5", ""),
+        ("ana", "77", "9", ""),
+    ]
+    assert len(table(cli("export", "profiles", "--from", "2026-11-02").stdout)) == 1
+
+
 def test_export__of_nothing_is_a_header_or_nothing(world: World, cli: Cli) -> None:
     assert len(cli("export", "metrics").stdout.splitlines()) == 1
     assert cli("export", "metrics", "--format", "jsonl").stdout == ""
