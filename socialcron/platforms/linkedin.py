@@ -29,6 +29,7 @@ from socialcron.errors import (
 )
 from socialcron.model import (
     Account,
+    Closed,
     Confirmed,
     Connectable,
     Identity,
@@ -37,6 +38,7 @@ from socialcron.model import (
     Media,
     PreparedStep,
     Problem,
+    Reading,
     Ready,
     Saved,
     Step,
@@ -51,6 +53,9 @@ from socialcron.platforms.base import (
     Grant,
     Limit,
     MediaRule,
+    Metrics,
+    OneByOne,
+    counts,
     default_error,
     key_text,
     nothing_seen,
@@ -72,6 +77,7 @@ if TYPE_CHECKING:
 
 _SHARES = "https://learn.microsoft.com/en-us/linkedin/marketing/community-management/shares"
 _POSTS = f"{_SHARES}/posts-api?view=li-lms-2026-05"
+_STATISTICS = f"{_SHARES.removesuffix('/shares')}/organizations/share-statistics?view=li-lms-2026-03"
 _THIRD = "https://www.ayrshare.com/docs/media-guidelines/linkedin"
 _READ_ON = "2026-09-11"
 
@@ -87,6 +93,21 @@ _IMAGE_SECONDS = 20.0
 _STALE = (400, 403, 404, 409, 410, 412)  # an upload address that is over, used, or of an upload that is gone
 _VISIBILITIES = ("PUBLIC", "CONNECTIONS", "LOGGED_IN")
 _AUTHOR = re.compile(r"urn:li:(person:[\w-]+|organization:\d+)", re.ASCII)
+# Of a page's posts, and of a member's, who is told each number by a request of its own.
+_PAGE_COUNTS = {
+    "views": "impressionCount",
+    "likes": "likeCount",
+    "comments": "commentCount",
+    "shares": "shareCount",
+}
+_MEMBER_COUNTS = {
+    "views": "IMPRESSION",
+    "likes": "REACTION",
+    "comments": "COMMENT",
+    "shares": "RESHARE",
+    "saves": "POST_SAVE",
+}
+_SAVES_SINCE = "202604"  # the version of the API
 _DAILY = re.compile(r"\b(day|daily)\b", re.IGNORECASE)
 
 # --- the "little" text format ------------------------------------------------------------------------------
@@ -182,6 +203,13 @@ class LinkedIn:
             "link_description": "description on the link's card",
             "video_title": "title of the video",
         },
+        metrics=Metrics(
+            batch_size=50,  # of a page's posts; the address of the request stays below 3,000 characters
+            requests=len(_MEMBER_COUNTS),
+            counts=frozenset(_MEMBER_COUNTS),
+            source=_STATISTICS,
+            date=_READ_ON,
+        ),
         authorization=Authorization(
             authorize_url=f"{_OAUTH_HOST}/oauth/v2/authorization",
             scopes=("openid", "profile", "w_member_social"),
@@ -193,7 +221,9 @@ class LinkedIn:
         * 3600,  # a long video over a slow line; an address that is over before begins anew
         honest_limits="Own posts can be listed for organizations alone (scope r_organization_social): where the answer "
         "to a member's post is lost, a person has to look. Only apps that LinkedIn approved for it get refresh tokens, "
-        "which end 365 days after the consent; without one the account must be connected anew every 60 days.",
+        "which end 365 days after the consent; without one the account must be connected anew every 60 days. "
+        "Counts of a member's posts take the scope r_member_postAnalytics, those of a page's r_organization_social or "
+        "rw_organization_admin: LinkedIn grants them to apps with its product Community Management alone.",
     )
 
     def choose_key(self, seed: bytes, due_at: datetime, number: int) -> str:
@@ -364,6 +394,25 @@ class LinkedIn:
             if not posts or (changed is not None and _moment(changed, session.where) < since):
                 return Look(matches=tuple(matches.values()), complete=not doubtful)
         return Look(matches=tuple(matches.values()), complete=False)
+
+    def read_metrics(self, remote_ids: Sequence[str], session: Session) -> Mapping[str, Reading | Closed]:
+        """Statistics of a page's posts, all at once; of a member's one post, number by number.
+
+        A page's post that the answer leaves out may be deleted, or just not be counted yet: LinkedIn does not say.
+        One that may not be read refuses all that were asked about with it.
+        Sources: https://learn.microsoft.com/en-us/linkedin/marketing/community-management/organizations/share-statistics
+        and https://learn.microsoft.com/en-us/linkedin/marketing/community-management/members/post-statistics
+        """
+        alone, page = len(remote_ids) == 1, _is_page(session.account_id or "")
+        try:
+            if page or alone:
+                return (_page_readings if page else _member_readings)(remote_ids, session)
+        except AuthExpired as exc:
+            if exc.http_status != 403:
+                raise
+            if alone:
+                return {remote_ids[0]: Closed(exc)}
+        raise OneByOne(f"{session.where}: LinkedIn tells of these posts one at a time", retryable=True)
 
     def can_refresh(self, credentials: Mapping[str, Any]) -> bool:
         """Only apps approved for it get refresh tokens."""
@@ -747,6 +796,45 @@ def _attached(post: Mapping[str, Any]) -> list[str]:
             case {"article": {"source": source}}:
                 found = [str(source).rstrip("/")]
     return [str(item) for item in found]
+
+
+# --- metrics -----------------------------------------------------------------------------------------------
+
+
+def _page_readings(remote_ids: Sequence[str], session: Session) -> dict[str, Reading]:
+    """One request for each of the two kinds that posts are of. The brackets of a List stay as they are."""
+    found: dict[str, Reading] = {}
+    page = quote(str(session.account_id), safe="")
+    for name, kind in (("shares", "urn:li:share:"), ("ugcPosts", "urn:li:ugcPost:")):
+        urns = ",".join(quote(urn, safe="") for urn in remote_ids if urn.startswith(kind))
+        if not urns:
+            continue
+        query = f"q=organizationalEntity&organizationalEntity={page}&{name}=List({urns})"
+        body = session.read("GET", f"/rest/organizationalEntityShareStatistics?{query}").json
+        for element in require_list(body, "elements", session.where):
+            statistics = require(element, "totalShareStatistics", Mapping, session.where)
+            urn = optional_str(element, "share") or require_str(element, "ugcPost", session.where)
+            raw = counts(statistics, *_PAGE_COUNTS.values(), "uniqueImpressionsCount", "clickCount")
+            found[urn] = Reading(**{ours: raw.get(theirs) for ours, theirs in _PAGE_COUNTS.items()}, raw=raw)
+    return found
+
+
+def _member_readings(remote_ids: Sequence[str], session: Session) -> dict[str, Reading]:
+    """Of a single post. Without elements, the number is zero."""
+    [urn] = remote_ids
+    entity = f"({'ugc' if ':ugcPost:' in urn else 'share'}:{quote(urn, safe='')})"
+    version = str(session.settings.get("api_version") or API_VERSION)
+    raw: dict[str, int] = {}
+    for theirs in _MEMBER_COUNTS.values():
+        if theirs == "POST_SAVE" and version < _SAVES_SINCE:
+            continue
+        query = f"q=entity&entity={entity}&queryType={theirs}&aggregation=TOTAL"
+        body = session.read("GET", f"/rest/memberCreatorPostAnalytics?{query}").json
+        elements = require_list(body, "elements", session.where)
+        # The documentation and most clients have "count", one has "value".
+        for number in counts(elements[0], "count", "value").values() if elements else (0,):
+            raw[theirs] = number
+    return {urn: Reading(**{ours: raw.get(theirs) for ours, theirs in _MEMBER_COUNTS.items()}, raw=raw)}
 
 
 # --- errors and limits -------------------------------------------------------------------------------------

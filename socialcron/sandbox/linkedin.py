@@ -1,7 +1,8 @@
 """LinkedIn's Posts, Images and Videos APIs, versions 202601 to 202610.
 
 Sources: learn.microsoft.com/en-us/linkedin (marketing/community-management/shares: posts-api, little-text-format,
-images-api, videos-api; shared/api-guide/concepts: error-handling, rate-limits; shared/authentication), 2026-09.
+images-api, videos-api; marketing/community-management: organizations/share-statistics, members/post-statistics;
+shared/api-guide/concepts: error-handling, rate-limits; shared/authentication), 2026-09.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import md5
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
 from socialcron.sandbox.frame import Account, Limit, Post, Refusal, Route, Token, media_type
 from socialcron.sandbox.oauth import CLIENT_ID, CLIENT_SECRET, Consent
@@ -27,8 +29,16 @@ ACCESS_SECONDS, REFRESH_SECONDS = 60 * DAY, 365 * DAY
 UPLOAD_SECONDS = DAY
 POLLS = 2  # a video is ready at the second look
 POISON = b"SANDBOX-UNPROCESSABLE"  # media with these bytes in it fail processing
-MEMBER_SCOPES = "openid profile w_member_social"
+MEMBER_SCOPES = "openid profile w_member_social r_member_postAnalytics"
 PAGE_SCOPES = f"{MEMBER_SCOPES} w_organization_social r_organization_social"
+NUMBERS = {
+    "IMPRESSION": "views",
+    "REACTION": "likes",
+    "COMMENT": "comments",
+    "RESHARE": "shares",
+    "POST_SAVE": "saves",
+}
+SAVES_SINCE = "202604"
 RESERVED = frozenset("\\|{}@[]()<>#*_~")
 POST_KEYS = {
     "author",
@@ -40,6 +50,13 @@ POST_KEYS = {
     "content",
 }
 _MENTION = re.compile(r"@\[((?:\\.|[^\\\[\]{}|@()<>#*_~\n])+)\]\((urn:li:(?:organization|person):[\w-]+)\)")
+_STATISTICS = re.compile(
+    r"q=organizationalEntity&organizationalEntity=(urn%3Ali%3Aorganization%3A\d+)"
+    r"&(shares|ugcPosts)=List\(((?:urn%3Ali%3A\w+%3A\d+,?)+)\)"
+)
+_ANALYTICS = re.compile(
+    r"q=entity&entity=\(share:(urn%3Ali%3Ashare%3A\d+)\)&queryType=(\w+)&aggregation=TOTAL"
+)
 _HASHTAG = re.compile(r"#([^\W_]+)")
 _TEMPLATE = re.compile(r"\{hashtag\|\\#\|((?:\\.|[^\\|{}])+)\}")
 
@@ -494,6 +511,62 @@ class LinkedIn(Consent):
         )
         return Reply(200, post.body)
 
+    # Statistics. What is structure in a query stands there as it is, URNs are percent-encoded.
+
+    def share_statistics(self, request: Request) -> Reply:
+        self._need(request, "r_organization_social")
+        account: Account = request.account
+        asked = _STATISTICS.fullmatch(request.query_string)
+        if not asked:
+            raise self.invalid("the finder takes an organization, and a List of shares or ugcPosts")
+        if unquote(asked[1]) != account.id:
+            raise self.refusal(403, "not a page you administer", "ACCESS_DENIED")
+        elements = []
+        for number, urn in enumerate(unquote(asked[3]).split(",")):
+            post = self.posts.get(urn)
+            if post is None or post.deleted:
+                continue
+            if post.account is not account:
+                field = f"Data Processing Exception while processing fields [/{asked[2]}[{number}]]"
+                raise self.refusal(403, f"Unpermitted fields present in PARAMETER: {field}", "ACCESS_DENIED")
+            numbers = self._page_numbers(post)
+            elements.append(
+                {"organizationalEntity": account.id, "share": urn, "totalShareStatistics": numbers}
+            )
+        return Reply(200, {"paging": {"start": 0, "count": 10, "links": []}, "elements": elements})
+
+    def _page_numbers(self, post: Post) -> dict[str, float]:
+        seen = self.seen_by(post)
+        if seen is None:
+            return {}
+        return {
+            "impressionCount": seen.views,
+            "uniqueImpressionsCount": seen.views * 2 // 3,
+            "clickCount": seen.saves,
+            "likeCount": seen.likes,
+            "commentCount": seen.comments,
+            "shareCount": seen.shares,
+            "engagement": round((seen.likes + seen.comments) / max(seen.views, 1), 3),
+        }
+
+    def member_statistics(self, request: Request) -> Reply:
+        self._need(request, "r_member_postAnalytics")
+        found = _ANALYTICS.fullmatch(request.query_string)
+        name = NUMBERS.get(found[2]) if found else None
+        if not found or name is None:
+            raise self.invalid("the finder takes an entity, a queryType and TOTAL")
+        if name == "saves" and request.headers["linkedin-version"] < SAVES_SINCE:
+            raise self.invalid("POST_SAVE is not an enum symbol")
+        post = self.posts.get(unquote(found[1]))
+        if post is None or post.deleted:
+            raise self.refusal(404)
+        if post.account is not request.account or "organization" in post.account.id:
+            raise self.refusal(403, "not a post of yours", "ACCESS_DENIED")
+        seen = self.seen_by(post)
+        number = getattr(seen, name) if seen else None
+        elements = [] if number == 0 else [{"count": number, "metricType": found[2]}]
+        return Reply(200, {"paging": {"start": 0, "count": 10, "links": []}, "elements": elements})
+
     def delete_post_of(self, request: Request) -> Reply:
         self.delete_post(self._own_post(request))
         return Reply(204)
@@ -516,6 +589,8 @@ class LinkedIn(Consent):
         Route("POST", "/rest/posts", create_post, True, family="posts"),
         Route("GET", "/rest/posts", find_posts),
         Route("GET", "/rest/posts/{urn}", get_post),
+        Route("GET", "/rest/organizationalEntityShareStatistics", share_statistics),
+        Route("GET", "/rest/memberCreatorPostAnalytics", member_statistics),
         Route("DELETE", "/rest/posts/{urn}", delete_post_of, True, family="posts"),
     )
 

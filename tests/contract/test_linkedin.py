@@ -2,7 +2,8 @@
 
 Recordings follow https://learn.microsoft.com/en-us/linkedin/marketing/community-management/shares/ {posts-api,
 little-text-format, images-api, videos-api}, https://learn.microsoft.com/en-us/linkedin/shared/api-guide/concepts/
-{error-handling, rate-limits} and https://learn.microsoft.com/en-us/linkedin/shared/authentication/.
+{error-handling, rate-limits}, https://learn.microsoft.com/en-us/linkedin/marketing/community-management/
+{organizations/share-statistics, members/post-statistics} and https://learn.microsoft.com/en-us/linkedin/shared/authentication/.
 """
 
 from __future__ import annotations
@@ -27,8 +28,19 @@ from socialcron.errors import (
     Rejected,
     Unavailable,
 )
-from socialcron.model import Account, Confirmed, Media, PreparedStep, Ready, Saved, Step, Wait
-from socialcron.platforms.base import App, Grant
+from socialcron.model import (
+    Account,
+    Closed,
+    Confirmed,
+    Media,
+    PreparedStep,
+    Reading,
+    Ready,
+    Saved,
+    Step,
+    Wait,
+)
+from socialcron.platforms.base import App, Grant, OneByOne
 from socialcron.platforms.http import Session
 from socialcron.platforms.linkedin import LinkedIn, escape, unescape
 from tests.contract.conftest import Wire
@@ -759,6 +771,118 @@ def test_reconcile__an_unreadable_post_is_an_error(wire: Wire, broken: dict[str,
     listed(wire, {**post(), **broken})
     with pytest.raises(PlatformFailure):
         LINKEDIN.reconcile(sent(), session(wire))
+
+
+# --- read_metrics ------------------------------------------------------------------------------------------
+
+
+STATISTICS = "GET /rest/organizationalEntityShareStatistics"
+ANALYTICS = "GET /rest/memberCreatorPostAnalytics"
+UGC = "urn:li:ugcPost:7350000000000000009"
+DENIED = {"status": 403, "code": "ACCESS_DENIED", "message": "Not enough permissions"}
+TOTALS = {
+    "impressionCount": 900,
+    "uniqueImpressionsCount": 610,
+    "clickCount": 12,
+    "likeCount": 20,
+    "commentCount": 3,
+    "shareCount": 2,
+    "engagement": 0.041,
+}
+
+
+def counted(urn: str, **numbers: Any) -> dict[str, Any]:
+    kind = "ugcPost" if "ugc" in urn else "share"
+    return {"organizationalEntity": AUTHOR, kind: urn, "totalShareStatistics": numbers}
+
+
+def test_read_metrics__asks_for_all_posts_of_a_page_at_once(wire: Wire) -> None:
+    other = f"{URN[:-1]}1"
+    wire.expect(STATISTICS, json={"elements": [counted(URN, **TOTALS), counted(other, likeCount="-1")]})
+    found = LINKEDIN.read_metrics([URN, other], session(wire))
+    assert VERSIONED.items() <= dict(wire.last.headers).items()
+    assert wire.last.url.query == (
+        b"q=organizationalEntity&organizationalEntity=urn%3Ali%3Aorganization%3A5515715"
+        b"&shares=List(urn%3Ali%3Ashare%3A7350000000000000000,urn%3Ali%3Ashare%3A7350000000000000001)"
+    )
+    raw = {name: number for name, number in TOTALS.items() if name != "engagement"}
+    assert found == {URN: Reading(views=900, likes=20, comments=3, shares=2, raw=raw), other: Reading()}
+
+
+def test_read_metrics__asks_for_the_other_kind_of_posts_apart(wire: Wire) -> None:
+    wire.expect(STATISTICS, json={"elements": [counted(URN, impressionCount=1)]})
+    wire.expect(STATISTICS, json={"elements": [counted(UGC, impressionCount=2)]})
+    found = LINKEDIN.read_metrics([UGC, URN], session(wire))
+    assert wire.last.url.query.endswith(b"&ugcPosts=List(urn%3Ali%3AugcPost%3A7350000000000000009)")
+    assert {urn: reading.views for urn, reading in found.items() if isinstance(reading, Reading)} == {
+        URN: 1,
+        UGC: 2,
+    }
+
+
+def test_read_metrics__a_post_that_is_left_out_was_not_answered_about(wire: Wire) -> None:
+    wire.expect(STATISTICS, json={"elements": []})
+    assert LINKEDIN.read_metrics([URN], session(wire)) == {}
+
+
+def test_read_metrics__a_post_that_may_not_be_read_does_not_close_the_others(wire: Wire) -> None:
+    wire.expect(STATISTICS, 403, json=DENIED)
+    with pytest.raises(OneByOne):
+        LINKEDIN.read_metrics([URN, UGC], session(wire))
+    wire.expect(STATISTICS, 403, json=DENIED)
+    closed = LINKEDIN.read_metrics([URN], session(wire))[URN]
+    assert isinstance(closed, Closed)
+    assert "Not enough permissions" in str(closed.error)
+
+
+def test_read_metrics__asks_a_member_for_each_number_of_each_post(wire: Wire) -> None:
+    numbers = {"IMPRESSION": 431, "REACTION": 12, "COMMENT": 3, "RESHARE": 0, "POST_SAVE": 2}
+    for name, number in numbers.items():
+        key = "value" if name == "COMMENT" else "count"  # one client has that instead
+        wire.expect(ANALYTICS, json={"elements": [{key: number}] if number else []})
+    found = LINKEDIN.read_metrics([URN], session(wire, author=MEMBER))
+    assert [request.url.query.decode() for request in wire.requests] == [
+        f"q=entity&entity=(share:urn%3Ali%3Ashare%3A7350000000000000000)&queryType={name}&aggregation=TOTAL"
+        for name in numbers
+    ]
+    assert found == {URN: Reading(views=431, likes=12, comments=3, shares=0, saves=2, raw=numbers)}
+    with pytest.raises(OneByOne):
+        LINKEDIN.read_metrics([URN, UGC], session(wire, author=MEMBER))
+
+
+def test_read_metrics__an_older_api_knows_no_saves(wire: Wire) -> None:
+    for _ in range(4):
+        wire.expect(ANALYTICS, json={"elements": [{"count": "many"}]})
+    at = session(wire, author=MEMBER, api_version="202603")
+    assert LINKEDIN.read_metrics([UGC], at) == {UGC: Reading()}
+    assert b"entity=(ugc:urn%3Ali%3AugcPost%3A" in wire.last.url.query
+
+
+def test_read_metrics__is_closed_to_most_members(wire: Wire) -> None:
+    wire.expect(ANALYTICS, 403, json=DENIED)
+    closed = LINKEDIN.read_metrics([URN], session(wire, author=MEMBER))[URN]
+    assert isinstance(closed, Closed)
+    assert closed.error.error_class == "auth_expired"
+
+
+@pytest.mark.parametrize("author", [AUTHOR, MEMBER])
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (401, {"code": "EXPIRED_ACCESS_TOKEN"}, AuthExpired),
+        (429, {"code": "TOO_MANY_REQUESTS"}, RateLimited),
+        (426, {"code": "NONEXISTENT_VERSION"}, PlatformFailure),
+        (404, {"code": "NOT_FOUND"}, Rejected),
+        (200, {}, PlatformFailure),
+        (200, {"elements": None}, PlatformFailure),
+    ],
+)
+def test_read_metrics__trouble_is_an_error(
+    wire: Wire, author: str, status: int, body: Any, kind: type[PlatformError]
+) -> None:
+    wire.expect(STATISTICS if author == AUTHOR else ANALYTICS, status, json=body)
+    with pytest.raises(kind):
+        LINKEDIN.read_metrics([URN], session(wire, author=author))
 
 
 # --- tokens ------------------------------------------------------------------------------------------------

@@ -341,6 +341,76 @@ def test_find__members_cannot(member: Client) -> None:
     assert code(member.find()) == (403, "ACCESS_DENIED")
 
 
+# --- statistics --------------------------------------------------------------------------------------------
+
+
+def page_query(page: Client, *urns: str) -> str:
+    asked = ",".join(quote(urn, safe="") for urn in urns)
+    author = quote(page.author, safe="")
+    return f"q=organizationalEntity&organizationalEntity={author}&shares=List({asked})"
+
+
+def test_share_statistics__grow_and_hide_and_leave_out_what_is_gone(sandbox: Sandbox, page: Client) -> None:
+    first, second = (str(page.post(text).headers["x-restli-id"]) for text in ("one", "two"))
+
+    def ask() -> dict[str, Any]:
+        answer = page.http.get(f"/rest/organizationalEntityShareStatistics?{page_query(page, first, second)}")
+        return {element["share"]: element["totalShareStatistics"] for element in answer.json()["elements"]}
+
+    assert set(ask()) == {first, second}
+    assert not any(ask()[first].values())
+    sandbox.advance(3000)
+    assert ask()[first]["impressionCount"] > ask()[first]["likeCount"] > 0
+    sandbox.delete_post("linkedin", second)
+    assert set(ask()) == {first}
+    sandbox.settings("linkedin", counts_hidden=True)
+    assert ask() == {first: {}}
+
+
+def test_share_statistics__refuse_what_is_encoded_otherwise_or_somebody_elses(
+    sandbox: Sandbox, page: Client
+) -> None:
+    urn = str(page.post().headers["x-restli-id"])
+    path, right = "/rest/organizationalEntityShareStatistics", page_query(page, urn)
+    assert page.http.get(f"{path}?{right}").status_code == 200
+    for wrong in (
+        right.replace("(", "%28").replace(")", "%29"),
+        right.replace("%3A", ":"),
+        right.partition("&shares")[0],
+    ):
+        assert page.http.get(f"{path}?{wrong}").status_code == 400
+    bob = sandbox.account("linkedin", "bob", organization=True)
+    headers = {"Authorization": f"Bearer {bob['credentials']['access_token']}"}
+    other = right.replace(quote(page.author, safe=""), quote(bob["external_id"], safe=""))
+    for query in (right, other):
+        assert code(page.http.get(f"{path}?{query}", headers=headers)) == (403, "ACCESS_DENIED")
+
+
+def test_post_analytics__tell_one_number_at_a_time(sandbox: Sandbox, member: Client) -> None:
+    urn = str(member.post().headers["x-restli-id"])
+
+    def ask(kind: str, **headers: str) -> httpx.Response:
+        query = f"q=entity&entity=(share:{quote(urn, safe='')})&queryType={kind}&aggregation=TOTAL"
+        return member.http.get(f"/rest/memberCreatorPostAnalytics?{query}", headers=headers)
+
+    assert ask("IMPRESSION").json()["elements"] == []  # which is zero
+    sandbox.advance(3000)
+    assert ask("IMPRESSION").json()["elements"][0]["count"] > ask("REACTION").json()["elements"][0]["count"]
+    assert ask("POST_SAVE").status_code == 200
+    old = {"LinkedIn-Version": "202603"}
+    assert [ask(kind, **old).status_code for kind in ("POST_SAVE", "COMMENT")] == [400, 200]
+    assert ask("LIKES").status_code == 400
+    sandbox.delete_post("linkedin", urn)
+    assert ask("COMMENT").status_code == 404
+
+
+def test_post_analytics__are_closed_to_most_apps(sandbox: Sandbox) -> None:
+    client = Client(sandbox, scopes="openid profile w_member_social")
+    urn = quote(str(client.post().headers["x-restli-id"]), safe="")
+    query = f"q=entity&entity=(share:{urn})&queryType=IMPRESSION&aggregation=TOTAL"
+    assert code(client.http.get(f"/rest/memberCreatorPostAnalytics?{query}")) == (403, "ACCESS_DENIED")
+
+
 # --- versions, tokens, limits ------------------------------------------------------------------------------
 
 
