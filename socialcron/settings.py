@@ -118,6 +118,9 @@ class Settings:
         default="24h:1h,3d:6h,7d:12h,14d:24h,30d:3d",
     )
 
+    history_days: int = _number("SOCIALCRON_HISTORY_DAYS", 730)
+    runs_days: int = _number("SOCIALCRON_RUNS_DAYS", 30)
+
     media_root: Path | None = _setting("SOCIALCRON_MEDIA_ROOT", _path, "a directory")
     media_url: str | None = _setting(
         "SOCIALCRON_MEDIA_URL", _address, "an https address, as in https://cdn.example/media"

@@ -1,0 +1,40 @@
+"""maintain: keep the tables in shape; for once a day."""
+
+from __future__ import annotations
+
+import time
+
+from socialcron.commands.common import EnvFileOption, JsonOption, command_context, example, single_app
+from socialcron.store import maintenance, runs
+
+app = single_app()
+
+
+@app.command(epilog=example("socialcron maintain"))
+def maintain(json: JsonOption = False, env_file: EnvFileOption = None) -> None:
+    """Drop history past its retention, make next month's partitions, heal hints, forget old runs. For once a day.
+
+    Nothing breaks where it never runs: writers make the partitions they need, and a claim heals what it looks at.
+    """
+    with command_context("maintain", json=json, env_file=env_file) as ctx:
+        started, db = time.monotonic(), ctx.database
+        maintenance.ensure_months(db)
+        dropped = maintenance.drop_old_months(db, keep_days=ctx.settings.history_days)
+        healed, spent = maintenance.heal_hints(db)
+        old_runs = maintenance.drop_old_runs(db, keep_days=ctx.settings.runs_days)
+        data = {
+            "dropped": dropped,
+            "accounts_healed": healed,
+            "hints_dropped": spent,
+            "runs_forgotten": old_runs,
+        }
+        runs.record_run(
+            db, "maintain", duration_seconds=time.monotonic() - started, exit_code=0, outcome=data
+        )
+        words = [
+            f"dropped {', '.join(dropped)}" if dropped else "",
+            f"{healed} accounts healed" if healed else "",
+            f"{spent} hints dropped" if spent else "",
+            f"{old_runs} runs forgotten" if old_runs else "",
+        ]
+        ctx.emit(data, text="; ".join(word for word in words if word) or None)
