@@ -119,7 +119,7 @@ def accept_settings(
     for pair in given:
         name, found, value = pair.partition("=")
         if not found or not value.strip():
-            raise UsageError(f"--set {pair!r} is not NAME=VALUE", hint=_settings_hint(platform))
+            raise UsageError(f"{pair!r} is not NAME=VALUE", hint=_settings_hint(platform))
         settings[name] = value
     return check_settings(platform, settings, default_base_url=default_base_url)
 
@@ -150,6 +150,40 @@ def check_settings(
     return settings
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsChange:
+    """given: new values. removed: names that go. moves: see `store.accounts.change_settings`."""
+
+    given: dict[str, str]
+    removed: list[str]
+    moves: bool
+
+
+def accept_change(
+    platform: str, stored: Mapping[str, Any], texts: Sequence[str], *, default_base_url: str | None = None
+) -> SettingsChange:
+    """`NAME=VALUE` texts, and `NAME=` for a setting to take away. Raises as `accept_settings` does.
+
+    stored: the settings as they are.
+    """
+    removed = [
+        name for name, equals, value in (text.partition("=") for text in texts) if equals and not value
+    ]
+    kept = {name: value for name, value in stored.items() if name not in removed}
+    given = accept_settings(
+        platform,
+        [text for text in texts if text.partition("=")[0] not in removed],
+        default_base_url=kept.get("base_url") or default_base_url,
+    )
+    declaration = registry.declaration(platform)
+    known = {"base_url", *known_settings(declaration), *stored}
+    if unknown := [name for name in removed if name not in known]:
+        raise UsageError(f"{declaration.title} has no setting {unknown[0]!r}", hint=_settings_hint(platform))
+    # What a post can choose for itself stands in its stored request.
+    harmless = {*declaration.options, "app", "resize_images"}
+    return SettingsChange(given=given, removed=removed, moves=not harmless.issuperset([*given, *removed]))
+
+
 def _settings_hint(platform: str) -> str:
     declaration = registry.declaration(platform)
     return f"{declaration.title} takes: {', '.join(sorted({'base_url', *known_settings(declaration)}))}."
@@ -168,7 +202,8 @@ def connectable_account(
         handle=" ".join("".join(c if c.isprintable() else " " for c in found.handle).split())
         or found.external_id,
         external_id=found.external_id,
-        settings={**found.settings, **settings},
+        settings=settings,
+        defaults=found.settings,
         credentials=key_ring.encrypt(credentials),
         token_expires_at=expires_at,
         refresh_expires_at=found.tokens.refresh_expires_at or (None if renewable else expires_at),

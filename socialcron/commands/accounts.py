@@ -78,6 +78,7 @@ REFRESHED = {
     "failed": "not renewed, the next run tries again",
     "lost": "refused",
     "fixed": "cannot be renewed",
+    "off": "not renewed, for it is disabled",
     "left": "not reached",
 }
 NEEDS_PERSON = ("lost", "fixed")
@@ -245,11 +246,10 @@ def connect_command(
 
         authorizing.authorization_of(platform)
         settings = accept_settings(platform, [*(set_ or ()), *([f"app={app_name}"] if app_name else [])])
-        key_ring = KeyRing(
-            ctx.settings.secret_key
-        )  # this and the database before anybody is asked for anything
+        address = authorizing.check_redirect_uri(redirect_uri or f"http://127.0.0.1:{redirect_port}/")
+        # Before a person is asked for anything; the connection would not outlive their thinking.
+        key_ring = KeyRing(ctx.settings.secret_key)
         ctx.database.close()
-        address = redirect_uri or f"http://127.0.0.1:{redirect_port}/"
         http = Http()
         try:
             begin = partial(
@@ -449,7 +449,8 @@ def refresh_command(
         ctx.emit({**counts, "accounts": results}, text="\n".join(lines) or None)
         if interrupted:
             raise typer.Exit(ExitCode.INTERRUPTED)
-        failed = counts["failed"] + counts["lost"] + counts["left"] + (0 if everything else counts["fixed"])
+        failed = sum(counts[word] for word in ("failed", "lost", "off", "left"))
+        failed += 0 if everything else counts["fixed"]
         if failed and (strict or account_ids):
             raise typer.Exit(ExitCode.ITEM_FAILED)
 
@@ -537,6 +538,53 @@ def show_command(account_id: IdArgument, json: JsonOption = False, env_file: Env
         ctx.emit(
             {name: getattr(row, name) for name in row.__dataclass_fields__},
             text=lambda console: show(console, fields("", pairs)),
+        )
+
+
+@app.command(
+    "set",
+    epilog=example(
+        "socialcron accounts set 3 privacy_level=SELF_ONLY",
+        "socialcron accounts set 3 resize_images=   # no longer",
+    ),
+)
+def set_command(
+    account_id: IdArgument,
+    changes: Annotated[
+        list[str],
+        typer.Argument(metavar="NAME=VALUE...", help="A setting of the platform; NAME= removes it."),
+    ],
+    json: JsonOption = False,
+    env_file: EnvFileOption = None,
+) -> None:
+    """Change an account's settings. Posts that are prepared from now on go by the new ones.
+
+    A setting that says where posts go cannot be changed while one of them is being sent or its outcome is open: lost
+    ones would be looked for in the wrong place.
+    """
+    with command_context("accounts set", json=json, env_file=env_file) as ctx:
+        from socialcron.batches.apps import default_base_url
+        from socialcron.batches.connecting import accept_change
+        from socialcron.store import accounts
+
+        row = account_row(ctx, account_id)
+        change = accept_change(
+            row.platform,
+            row.settings,
+            changes,
+            default_base_url=default_base_url(row.platform, ctx.settings),
+        )
+        settings = accounts.change_settings(
+            ctx.database, account_id, given=change.given, removed=change.removed, moves=change.moves
+        )
+        if settings is None:
+            raise no_account(account_id)
+        said = ", ".join(f"{name}={clean(str(value))}" for name, value in sorted(settings.items()))
+        ctx.emit(
+            {"id": account_id, "settings": settings},
+            text=f"account {account_id} now has the settings {said}"
+            if settings
+            else f"account {account_id} now has no settings",
         )
 
 

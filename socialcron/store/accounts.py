@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -30,7 +30,8 @@ class NewAccount:
     """An account as a person brings it. `credentials` is encrypted.
 
     refresh_expires_at: when nothing but a person can make new tokens; None: never, or not known. needs_session: there
-    is no access token yet. import_digest: of the credentials, if they were imported.
+    is no access token yet. import_digest: of the credentials, if they were imported. defaults: settings that go behind
+    those given here and behind those that a connected account has.
     """
 
     platform: str
@@ -42,6 +43,7 @@ class NewAccount:
     refresh_expires_at: datetime | None = None
     needs_session: bool = False
     import_digest: str | None = None
+    defaults: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,15 +117,11 @@ def _plan(
     for row in db.rows("find_connected_accounts", params, into=dict):
         matches.setdefault(row["number"], []).append(row)
     plan: list[Connected | str] = []
-    seen: set[Any] = set()
+    seen = _Seen()
     for number, account in enumerate(accounts, 1):
         found = matches.get(number, [])
         by_id = [row for row in found if row["same_id"]]
         candidates = by_id or found
-        server = account.platform, account.settings.get("base_url")
-        identity = (
-            candidates[0]["id"] if candidates else (*server, account.external_id or account.handle.lower())
-        )
         if len(candidates) > 1:
             ids = ", ".join(str(row["id"]) for row in candidates)
             plan.append(f"handle {account.handle!r} could be any of the accounts {ids}: give its external_id")
@@ -131,7 +129,7 @@ def _plan(
             plan.append(
                 f"external_id {account.external_id!r} is that of account {by_id[0]['id']}, whose base_url is another"
             )
-        elif identity in seen:
+        elif seen.before(account, candidates[0]["id"] if candidates else None):
             plan.append("is the same account as one before it")
         elif candidates:
             digest = candidates[0]["import_digest"]
@@ -145,14 +143,33 @@ def _plan(
             )
         else:
             plan.append(Connected(id=None, status=None, outcome="new"))
-        seen.add(identity)
     return plan
+
+
+class _Seen:
+    """Which accounts there were among the given ones so far, by the rules of find_connected_accounts.sql."""
+
+    def __init__(self) -> None:
+        self._ids: set[Any] = set()
+        self._handles: dict[Any, set[str | None]] = {}
+
+    def before(self, account: NewAccount, known_id: int | None) -> bool:
+        """Whether this one came before, in other words perhaps; it has now."""
+        server = account.platform, account.settings.get("base_url")
+        identity = (server, account.external_id) if known_id is None else known_id
+        named = self._handles.setdefault((server, account.handle.lower().lstrip("@")), set())
+        nameless = account.external_id is None and named or None in named
+        found = bool(nameless) or (identity in self._ids and (known_id or account.external_id) is not None)
+        self._ids.add(identity)
+        named.add(account.external_id)
+        return found
 
 
 def _params(account: NewAccount) -> dict[str, Any]:
     return {
         **{name: getattr(account, name) for name in NewAccount.__dataclass_fields__},
         "settings": Jsonb(account.settings),
+        "defaults": Jsonb(account.defaults),
         "base_url": account.settings.get("base_url"),
     }
 
@@ -175,11 +192,44 @@ def reconnect_account(
             "token_expires_at": token_expires_at,
             "refresh_expires_at": refresh_expires_at,
             "needs_session": needs_session,
-            **dict.fromkeys(("handle", "external_id", "settings", "import_digest")),
+            **dict.fromkeys(("handle", "external_id", "defaults", "settings", "import_digest")),
         },
         into=dict,
     )
     return None if row is None else row["status"]
+
+
+def change_settings(
+    db: Database, account_id: int, *, given: Mapping[str, str], removed: Sequence[str], moves: bool
+) -> dict[str, Any] | None:
+    """The settings after the change. None: there is no such account.
+
+    moves: it may change where posts go, and so where lost ones are looked for. BadInput then, while a post is being
+    sent or its outcome is open.
+    """
+
+    def change() -> dict[str, Any] | None:
+        with db.transaction():
+            if db.value("lock_account", {"account_id": account_id}) is None:
+                return None
+            if moves and (under_way := count_account_posts(db, account_id).under_way):
+                raise BadInput(
+                    f"account {account_id} has {under_way} posts that are being sent or whose outcome is open, "
+                    "and they would be looked for in the wrong place",
+                    hint=_settle(account_id, "change it"),
+                )
+            params = {"account_id": account_id, "given": Jsonb(given), "removed": list(removed)}
+            changed: dict[str, Any] = db.value("change_settings", params)
+            return changed
+
+    return db.retrying(change)
+
+
+def _settle(account_id: int, then: str) -> str:
+    return (
+        f"Stop it with `socialcron accounts disable {account_id}`, settle them "
+        f"(`socialcron posts list --status unconfirmed`), then {then}."
+    )
 
 
 def enable_account(db: Database, account_id: int) -> str | None:
@@ -224,8 +274,7 @@ def remove_account(db: Database, account_id: int, *, with_posts: bool) -> PostCo
             if counts.under_way:
                 raise BadInput(
                     f"account {account_id} has {counts.under_way} posts that are being sent or whose outcome is open",
-                    hint=f"Stop it with `socialcron accounts disable {account_id}`, settle them "
-                    "(`socialcron posts list --status unconfirmed`), then remove it.",
+                    hint=_settle(account_id, "remove it"),
                 )
             if counts.posts and not with_posts:
                 raise BadInput(

@@ -276,10 +276,69 @@ def test_accounts_remove__refuses_while_a_post_is_under_way(cli: Cli, db: Databa
     assert db.connection.execute("SELECT count(*) FROM socialcron.accounts").fetchone() == (1,)
 
 
+def test_accounts_set__changes_and_removes_settings(cli: Cli, db: Database, token_file: Path) -> None:
+    account_id = add_mastodon(cli, token_file, "--set", "language=en").data["id"]
+
+    ran = cli("accounts", "set", account_id, "visibility=unlisted", "language=", "spoiler_text=a=b", "--json")
+
+    expected = {"base_url": "https://social.example", "visibility": "unlisted", "spoiler_text": "a=b"}
+    assert (ran.exit_code, ran.data) == (0, {"id": account_id, "settings": expected})
+    assert row(db, account_id)["settings"] == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "exit_code", "hint"),
+    [
+        ("colour=red", 2, "visibility"),
+        ("colour=", 2, "visibility"),
+        ("visibility", 2, "visibility"),
+        ("base_url=", 2, "base_url=URL"),
+        ("base_url=ftp://social.example", 65, "https"),
+        ("resize_images=maybe", 65, "true or false"),
+    ],
+)
+def test_accounts_set__refuses_what_accounts_add_refuses(
+    cli: Cli, db: Database, token_file: Path, change: str, exit_code: int, hint: str
+) -> None:
+    account_id = add_mastodon(cli, token_file).data["id"]
+
+    ran = cli("accounts", "set", account_id, "visibility=unlisted", change, "--json")
+
+    assert ran.exit_code == exit_code
+    assert hint in ran.error["hint"]
+    assert row(db, account_id)["settings"] == {"base_url": "https://social.example"}
+
+
+@pytest.mark.parametrize("status", ["processing", "unconfirmed"])
+def test_accounts_set__moves_no_account_whose_lost_posts_would_be_looked_for_elsewhere(
+    cli: Cli, db: Database, token_file: Path, status: str
+) -> None:
+    account_id = add_mastodon(cli, token_file).data["id"]
+    cli("posts", "add", "--account", account_id, "--text", "hello")
+    db.connection.execute("UPDATE socialcron.posts SET status = %s", [status])
+
+    moved = cli("accounts", "set", account_id, "base_url=https://other.example", "--json")
+    told = cli("accounts", "set", account_id, "visibility=unlisted", "--json")
+
+    assert (moved.exit_code, told.exit_code) == (65, 0)
+    assert "posts list --status unconfirmed" in moved.error["hint"]
+    assert row(db, account_id)["settings"]["base_url"] == "https://social.example"
+
+
+def test_accounts_set__can_take_back_a_setting_that_the_platform_no_longer_has(
+    cli: Cli, db: Database
+) -> None:
+    account_id = add_stub(cli)
+    db.connection.execute("""UPDATE socialcron.accounts SET settings = '{"of_old": "1"}'""")
+
+    assert "now has no settings" in cli("accounts", "set", account_id, "of_old=").stdout
+
+
 def test_accounts__answer_an_unknown_id_with_exit_2(cli: Cli) -> None:
-    for command in ("show", "enable", "disable", "remove", "test", "reconnect"):
+    for command in ("show", "enable", "disable", "remove", "test", "reconnect", "set"):
         for account_id in ("99", "0", "-1", "me", str(2**63)):
-            ran = cli("accounts", command, "--json", "--", account_id)
+            more = ("a=b",) if command == "set" else ()
+            ran = cli("accounts", command, "--json", "--", account_id, *more)
             assert ran.exit_code == 2
             assert "account" in ran.stdout
 
