@@ -296,6 +296,22 @@ def _translated() -> Iterator[None]:
 # --- the way back ------------------------------------------------------------------------------------------------
 
 
+def check_redirect_uri(redirect_uri: str) -> str:
+    """The same, if an app could be registered with it. Raises UsageError."""
+    try:
+        parts = urlsplit(redirect_uri)
+        usable = (
+            parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port >= 0)
+        )
+    except ValueError:
+        usable = False
+    if not usable or parts.query or parts.fragment:
+        raise UsageError(
+            f"no browser can be sent to {redirect_uri!r}", hint="It looks like https://me.example/back."
+        )
+    return redirect_uri
+
+
 def can_listen(redirect_uri: str) -> bool:
     """Whether a browser on this host that is sent there comes to us."""
     parts = urlsplit(redirect_uri)

@@ -28,8 +28,8 @@ from socialcron.store.tokens import AccountRow
 MAX_RUNTIME_SECONDS = 600.0
 
 # fresh: another process has just done it, or is at it. failed: the next run tries again. lost: the platform refuses the
-# tokens. fixed: there is nothing to renew them by. left: nobody got to it, or this host cannot open its credentials.
-Outcome = Literal["refreshed", "fresh", "failed", "lost", "fixed", "left"]
+# tokens. fixed: there is nothing to renew them by. off: the account is disabled. left: the run ended before.
+Outcome = Literal["refreshed", "fresh", "failed", "lost", "fixed", "off", "left"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -117,10 +117,12 @@ class RefreshJob:
     def work(self) -> Work:
         """Renew the tokens; while they are good still, a refusal does not disconnect the account."""
         result, row, connection = self.result, self.row, self.connection
-        if not connection.can_refresh():
+        if row.status != "active":
+            result.outcome = "off" if row.status == "disabled" else "lost"
+        elif not connection.can_refresh():
             result.outcome = "fixed"
-        elif row.just_refreshed or row.status != "active":
-            result.outcome = "fresh" if row.just_refreshed else "lost"
+        elif row.just_refreshed:
+            result.outcome = "fresh"
         else:
             left = row.token_seconds_left
             ending = left is not None and left < LAST_SECONDS

@@ -156,11 +156,11 @@ class _Seen:
     def before(self, account: NewAccount, known_id: int | None) -> bool:
         """Whether this one came before, in other words perhaps; it has now."""
         server = account.platform, account.settings.get("base_url")
-        identity = (server, account.external_id) if known_id is None else known_id
+        identity = known_id or (account.external_id and (server, account.external_id))
         named = self._handles.setdefault((server, account.handle.lower().lstrip("@")), set())
-        nameless = account.external_id is None and named or None in named
-        found = bool(nameless) or (identity in self._ids and (known_id or account.external_id) is not None)
-        self._ids.add(identity)
+        same_handle = None in named or (account.external_id is None and bool(named))
+        found = same_handle or identity in self._ids
+        self._ids |= {identity} - {None}
         named.add(account.external_id)
         return found
 

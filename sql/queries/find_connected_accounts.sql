@@ -1,5 +1,5 @@
--- Which connected accounts the given ones (arrays, one element each) are: by the platform's id, else by the handle where
--- one of the two has no id. number: place in the arrays, from 1. same_server: the same address, or none in both.
+-- Which connected accounts the given ones (arrays, one element each) are: by the platform's id, else by the handle (with or
+-- without @) where one of the two has no id. number: place in the arrays, from 1. same_server: the same address, or none in both.
 WITH given AS (
     SELECT *
       FROM unnest(%(platforms)s::text[], %(handles)s::text[], %(external_ids)s::text[], %(base_urls)s::text[])
@@ -12,7 +12,8 @@ SELECT g.number, a.id, a.status, a.import_digest, true AS same_id,
  UNION ALL
 SELECT g.number, a.id, a.status, a.import_digest, false, true
   FROM given AS g
-  JOIN socialcron.accounts AS a ON a.platform = g.platform AND lower(a.handle) = lower(g.handle)
+  JOIN socialcron.accounts AS a ON a.platform = g.platform
+   AND lower(ltrim(a.handle, '@')) = lower(ltrim(g.handle, '@'))
  WHERE (a.external_id IS NULL OR g.external_id IS NULL)
    AND a.settings ->> 'base_url' IS NOT DISTINCT FROM g.base_url
  ORDER BY number, id

@@ -7,7 +7,7 @@ UPDATE socialcron.accounts
        token_expires_at = CASE WHEN %(needs_session)s THEN now() ELSE %(token_expires_at)s END,
        refresh_expires_at = %(refresh_expires_at)s,
        handle = coalesce(%(handle)s, handle), external_id = coalesce(external_id, %(external_id)s),
-       settings = coalesce(settings - 'app' || %(settings)s::jsonb, settings),
+       settings = coalesce(%(defaults)s::jsonb || (settings - 'app') || %(settings)s::jsonb, settings),
        import_digest = coalesce(%(import_digest)s, import_digest),
        refreshed_at = NULL, refresh_claim = NULL, refresh_until = NULL, last_error = NULL,
        status = CASE WHEN status = 'needs_reconnect' THEN 'active' ELSE status END

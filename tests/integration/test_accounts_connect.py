@@ -291,6 +291,15 @@ def test_connect__stops_waiting_and_names_the_way_without_a_browser(
     assert f"{world.sandbox.url('x')}/i/oauth2/authorize?" in ran.stderr
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["me.example", "ftp://a.example/", "http://127.0.0.1:99999/", "https://a.example/?a=b", "http://[", ""],
+)
+def test_connect__refuses_a_redirect_address_that_cannot_be(cli: Cli, world: World, address: str) -> None:
+    ran = cli("accounts", "connect", "x", "--redirect-uri", address or "https:///", "--json")
+    assert (ran.exit_code, ran.error["code"]) == (2, "usage")
+
+
 def test_connect__says_when_the_port_is_taken(cli: Cli, world: World, browser: Browser) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -530,7 +539,7 @@ def test_connect__gives_a_connected_account_new_tokens_and_lets_it_post_again(
 def test_connect__takes_over_an_account_that_was_added_by_its_handle(
     cli: Cli, world: World, browser: Browser
 ) -> None:
-    account = world.account("x", "@alice")
+    account = world.account("x", "Alice")
     world.sandbox.platforms["x"].accounts.clear()
     world.run("UPDATE socialcron.accounts SET external_id = NULL")
     made = world.sandbox.account("x", "alice", auth="oauth2")
@@ -539,6 +548,21 @@ def test_connect__takes_over_an_account_that_was_added_by_its_handle(
 
     assert ran.data["accounts"][0]["id"] == account
     assert stored(world)[0][3] == made["external_id"]
+
+
+def test_connect__keeps_the_settings_a_person_chose_before_those_the_platform_suggests(
+    cli: Cli, world: World, browser: Browser
+) -> None:
+    """Pinterest's only board is a suggestion."""
+    world.sandbox.account("pinterest", "alice")
+    connect(cli, world, "pinterest")
+    suggested = stored(world)[0][8]["board_id"]
+    world.run('UPDATE socialcron.accounts SET settings = settings || \'{"board_id": "77"}\'')
+
+    connect(cli, world, "pinterest")
+    assert stored(world)[0][8]["board_id"] == "77"
+    connect(cli, world, "pinterest", "--set", f"board_id={suggested}")
+    assert stored(world)[0][8]["board_id"] == suggested
 
 
 def test_connect__leaves_a_disabled_account_disabled_and_says_so(

@@ -108,6 +108,20 @@ def test_import__finds_an_account_by_its_handle_where_one_side_has_no_id(load: I
     assert "any of the accounts 1, 2" in ran.error["problems"][0]
 
 
+def test_import__takes_one_account_in_two_rows_for_a_mistake(load: Import, db: Database) -> None:
+    ran = load(
+        line(1), line(2), {**line(3), "handle": "me1", "external_id": None}, {**line(4), "external_id": "2"}
+    )
+    assert ran.error["problems"] == [
+        f"line {number}: is the same account as one before it" for number in (3, 4)
+    ]
+    nameless = {**line(1), "external_id": None}
+    assert load(nameless, {**line(2), "handle": "me1"}).exit_code == 65
+    assert load(line(1), {**line(2), "handle": "@me1"}).data["new"] == 2, (
+        "a handle is no identity where ids differ"
+    )
+
+
 def test_import__says_of_every_bad_row_which_field_and_stores_none(load: Import, db: Database) -> None:
     ran = load(
         line(1),

@@ -153,6 +153,14 @@ def test_refresh__one_bad_account_does_not_stop_the_others(cli: Cli, world: Worl
     assert {found["id"] for found in data["accounts"]} == {x, good}
 
 
+def test_refresh__says_why_a_stopped_account_is_not_refreshed(cli: Cli, world: World, x: int) -> None:
+    for status, outcome in (("disabled", "off"), ("needs_reconnect", "lost")):
+        world.run(f"UPDATE socialcron.accounts SET status = '{status}'")
+        ran = cli("accounts", "refresh", x, "--json")
+        assert (ran.exit_code, ran.data["accounts"][0]["outcome"]) == (1, outcome)
+        assert cli("accounts", "refresh", "--all", "--json").data["accounts"] == []
+
+
 def test_refresh__refuses_what_cannot_be(cli: Cli, world: World, x: int) -> None:
     assert cli("accounts", "refresh", 99, "--json").exit_code == 2
     assert cli("accounts", "refresh", x, "--all", "--json").exit_code == 2
