@@ -493,6 +493,8 @@ class X(Consent):
         target = self._reply_target(account, document["reply"]) if "reply" in document else None
         self._check_duplicate(account, text, bool(media))
         post = self._new_post(account, text, media, target)
+        if "poll" in document:
+            post.body["attachments"] = {"poll_ids": [str(self.next_number(22, EPOCH_MS))]}
         self.add_post(post, request)
         return Reply(
             201, {"data": {"id": post.id, "text": post.body["text"], "edit_history_tweet_ids": [post.id]}}

@@ -901,7 +901,6 @@ REPLIED = [{"type": "replied_to", "id": "1900"}]
         ({"text": "Hello"}, {"referenced_tweets": REPLIED}, False),
         ({"text": "Hello"}, {"referenced_tweets": [{"type": "quoted", "id": "1900"}]}, True),
         (POLL, {"attachments": {"poll_ids": ["1"]}}, True),
-        (POLL, {}, False),
         ({"text": "Hello"}, {"attachments": {"poll_ids": ["1"]}}, False),
     ],
 )
@@ -909,6 +908,10 @@ def test_reconcile__compares_media_reply_target_and_poll(
     wire: Wire, request_body: dict[str, Any], post: dict[str, Any], same: bool
 ) -> None:
     assert look(wire, request_body, posted(**post)) == (int(same), True)
+
+
+def test_reconcile__does_not_call_a_poll_absent_while_its_text_is_there_without_one(wire: Wire) -> None:
+    assert look(wire, POLL, posted()) == (0, False)
 
 
 # --- refresh -----------------------------------------------------------------------------------------------

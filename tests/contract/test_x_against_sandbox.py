@@ -165,6 +165,10 @@ def test_a_poll_is_found_again_only_as_a_poll(x: Publisher) -> None:
     poll = x.prepare("Which?", poll=Poll(options=("red", "blue"), duration_seconds=300), seed=1)
     x.lose(poll, "drop_before")
     assert x.adapter.reconcile(poll, x.session()).matches == ()
+    x.lose(poll, "accept_then_drop")
+    assert [found.remote_id for found in x.adapter.reconcile(poll, x.session()).matches] == [
+        x.posts[-1]["id"]
+    ]
 
 
 def test_the_same_text_again_is_a_duplicate(x: Publisher) -> None:
