@@ -404,14 +404,12 @@ class LinkedIn:
         and https://learn.microsoft.com/en-us/linkedin/marketing/community-management/members/post-statistics
         """
         alone, page = len(remote_ids) == 1, _is_page(session.account_id or "")
-        try:
-            if page or alone:
+        if page or alone:
+            try:
                 return (_page_readings if page else _member_readings)(remote_ids, session)
-        except AuthExpired as exc:
-            if exc.http_status != 403:
-                raise
-            if alone:
-                return {remote_ids[0]: Closed(exc)}
+            except _Denied as exc:
+                if alone:
+                    return {remote_ids[0]: Closed(exc)}
         raise OneByOne(f"{session.where}: LinkedIn tells of these posts one at a time", retryable=True)
 
     def can_refresh(self, credentials: Mapping[str, Any]) -> bool:
@@ -801,6 +799,19 @@ def _attached(post: Mapping[str, Any]) -> list[str]:
 # --- metrics -----------------------------------------------------------------------------------------------
 
 
+class _Denied(AuthExpired):
+    """The token is good, but not for this."""
+
+
+def _elements(path: str, session: Session) -> list[Any]:
+    answer = session.read("GET", path, accept=(403,))
+    if "ACCESS_DENIED" in _codes(answer.json):
+        raise _Denied(session.explain(answer).message, http_status=answer.status)
+    if not answer.ok:
+        raise session.explain(answer)
+    return require_list(answer.json, "elements", session.where)
+
+
 def _page_readings(remote_ids: Sequence[str], session: Session) -> dict[str, Reading]:
     """One request for each of the two kinds that posts are of. The brackets of a List stay as they are."""
     found: dict[str, Reading] = {}
@@ -810,8 +821,7 @@ def _page_readings(remote_ids: Sequence[str], session: Session) -> dict[str, Rea
         if not urns:
             continue
         query = f"q=organizationalEntity&organizationalEntity={page}&{name}=List({urns})"
-        body = session.read("GET", f"/rest/organizationalEntityShareStatistics?{query}").json
-        for element in require_list(body, "elements", session.where):
+        for element in _elements(f"/rest/organizationalEntityShareStatistics?{query}", session):
             statistics = require(element, "totalShareStatistics", Mapping, session.where)
             urn = optional_str(element, "share") or require_str(element, "ugcPost", session.where)
             raw = counts(statistics, *_PAGE_COUNTS.values(), "uniqueImpressionsCount", "clickCount")
@@ -829,8 +839,7 @@ def _member_readings(remote_ids: Sequence[str], session: Session) -> dict[str, R
         if theirs == "POST_SAVE" and version < _SAVES_SINCE:
             continue
         query = f"q=entity&entity={entity}&queryType={theirs}&aggregation=TOTAL"
-        body = session.read("GET", f"/rest/memberCreatorPostAnalytics?{query}").json
-        elements = require_list(body, "elements", session.where)
+        elements = _elements(f"/rest/memberCreatorPostAnalytics?{query}", session)
         # The documentation and most clients have "count", one has "value".
         for number in counts(elements[0], "count", "value").values() if elements else (0,):
             raw[theirs] = number

@@ -69,6 +69,7 @@ SAMPLE = Sample(
     created=(201, None),
     created_headers={"x-restli-id": URN},
     renewable={"access_token": "secret-access", "refresh_token": "secret-refresh"},
+    remote_id="urn:li:share:{number}",
 )
 
 LINKEDIN = LinkedIn()
@@ -870,6 +871,7 @@ def test_read_metrics__is_closed_to_most_members(wire: Wire) -> None:
     ("status", "body", "kind"),
     [
         (401, {"code": "EXPIRED_ACCESS_TOKEN"}, AuthExpired),
+        (403, {"code": "SOMETHING_ELSE"}, AuthExpired),
         (429, {"code": "TOO_MANY_REQUESTS"}, RateLimited),
         (426, {"code": "NONEXISTENT_VERSION"}, PlatformFailure),
         (404, {"code": "NOT_FOUND"}, Rejected),
