@@ -135,7 +135,8 @@ def _plan(
             digest = candidates[0]["import_digest"]
             same = digest is not None and unchanged(number - 1, digest)
             plan.append(
-                Connected(
+                (None if same else _move_problem(db, account, candidates[0]))
+                or Connected(
                     id=candidates[0]["id"],
                     status=candidates[0]["status"],
                     outcome="unchanged" if same else "updated",
@@ -144,6 +145,24 @@ def _plan(
         else:
             plan.append(Connected(id=None, status=None, outcome="new"))
     return plan
+
+
+def _move_problem(db: Database, account: NewAccount, stored: Mapping[str, Any]) -> str | None:
+    """Why the settings given cannot be those of the stored account now. It is locked if they change something."""
+    changed = sorted(
+        name
+        for name, value in account.settings.items()
+        if stored["settings"].get(name) != value and name not in ("app", "resize_images")
+    )
+    if not changed or db.value("lock_account", {"account_id": stored["id"]}) is None:
+        return None
+    under_way = count_account_posts(db, stored["id"]).under_way
+    if not under_way:
+        return None
+    return (
+        f"account {stored['id']} has {under_way} posts that are being sent or whose outcome is open, and with another "
+        f"{' and '.join(changed)} they would be looked for in the wrong place: settle them first, or leave that out"
+    )
 
 
 class _Seen:

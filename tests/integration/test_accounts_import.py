@@ -108,6 +108,18 @@ def test_import__finds_an_account_by_its_handle_where_one_side_has_no_id(load: I
     assert "any of the accounts 1, 2" in ran.error["problems"][0]
 
 
+def test_import__moves_no_account_whose_posts_are_on_their_way(load: Import, cli: Cli, db: Database) -> None:
+    load(line(1, settings={"text_limit": "280"}))
+    cli("posts", "add", "--account", 1, "--text", "hello")
+    db.connection.execute("UPDATE socialcron.posts SET status = 'unconfirmed'")
+    moved = load({**line(2, settings={"text_limit": "4000"}), "external_id": "1"})
+    assert "account 1 has 1 posts that are being sent" in moved.error["problems"][0]
+    assert "another text_limit" in moved.error["problems"][0]
+    same = load({**line(2, settings={"text_limit": "280", "app": "shop"}), "external_id": "1"})
+    assert same.data["updated"] == 1
+    assert stored(db)[0]["settings"] == {"text_limit": "280", "app": "shop"}
+
+
 def test_import__takes_one_account_in_two_rows_for_a_mistake(load: Import, db: Database) -> None:
     ran = load(
         line(1), line(2), {**line(3), "handle": "me1", "external_id": None}, {**line(4), "external_id": "2"}
