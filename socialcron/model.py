@@ -49,6 +49,11 @@ class Media:
     duration_seconds: float | None = None
     frame_rate: float | None = None
 
+    @property
+    def is_video(self) -> bool:
+        """Known to be one: a file that was not fetched yet may be anything."""
+        return (self.mime_type or "").startswith("video/")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poll:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from urllib.parse import urlsplit
 
 from socialcron.errors import (
     AuthExpired,
@@ -174,6 +175,10 @@ class Declaration:
     def limit(self, name: str) -> float:
         return next(limit.value for limit in self.limits if limit.name == name)
 
+    def base_url(self, settings: Mapping[str, Any]) -> str:
+        """Where the platform is for an account with these settings; empty if it has to name a server and does not."""
+        return str(settings.get("base_url") or self.default_base_url or "")
+
     def look_in_seconds(self, send_deadline_seconds: float) -> float | None:
         """How long after an unknown send to ask the platform first; None where it gives no means.
 
@@ -322,6 +327,36 @@ def require_list(body: Any, key: str, where: str) -> list[Any]:
 def optional_str(body: Any, key: str) -> str | None:
     value = body.get(key) if isinstance(body, Mapping) else None
     return value if isinstance(value, str) and value else None
+
+
+def inside(body: Any, *names: str) -> Mapping[str, Any]:
+    """The object on this way down into `body`; an empty one where the way ends early."""
+    for name in names:
+        body = body.get(name) if isinstance(body, Mapping) else None
+    return body if isinstance(body, Mapping) else {}
+
+
+def moment(value: Any) -> datetime | None:
+    """An ISO 8601 time with an offset or Z; None for anything else."""
+    try:
+        found = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
+    return found if found.tzinfo else None
+
+
+def require_moment(body: Any, key: str, where: str) -> datetime:
+    """`body[key]` as a `moment`; PlatformFailure naming the key if it is none."""
+    found = moment(require_str(body, key, where))
+    if found is None:
+        raise PlatformFailure(f"{where}: the answer has no readable {key!r}", retryable=True)
+    return found
+
+
+def address(settings: Mapping[str, Any], url: str) -> str:
+    """`url`, or its path below the setting base_url, which stands for every host of the platform."""
+    base_url = str(settings.get("base_url") or "").rstrip("/")
+    return base_url + urlsplit(url).path if base_url else url
 
 
 def count(value: Any) -> int | None:

@@ -26,7 +26,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import httpcore
 import httpx
@@ -41,6 +41,8 @@ from socialcron.errors import (
 )
 from socialcron.model import LimitSeen
 from socialcron.platforms.base import App
+
+_T = TypeVar("_T")
 
 # PROTOCOL 3.4: answers that prove the platform did not do it. Everything else but a 2xx with an id is unknown.
 REFUSALS = frozenset({400, 401, 403, 404, 410, 413, 415, 422, 429})
@@ -281,6 +283,13 @@ class Session:
     # What an adapter read once and may rely on for the rest of this run (limits, own id); shared by its sessions.
     memo: dict[str, Any] = field(default_factory=dict)
     visible: Literal["unsent", "open", "refused"] = "unsent"
+
+    def once(self, what: str, ask: Callable[[Session], _T]) -> _T:
+        """`ask(session)`, asked once in a run of the same account."""
+        if what not in self.memo:
+            self.memo[what] = ask(self)
+        answer: _T = self.memo[what]
+        return answer
 
     def read(
         self,
