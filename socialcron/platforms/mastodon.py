@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from socialcron.errors import (
@@ -48,6 +48,7 @@ from socialcron.model import (
     Tokens,
     Wait,
 )
+from socialcron.platforms import oauth
 from socialcron.platforms.base import (
     OAUTH2,
     App,
@@ -58,23 +59,20 @@ from socialcron.platforms.base import (
     MediaRule,
     Metrics,
     OneByOne,
+    count,
     counts,
     default_error,
+    inside,
     key_text,
-    nothing_seen,
+    moment,
     optional_str,
+    require_moment,
     require_str,
-    token_error,
 )
 from socialcron.platforms.files import file_name, open_file
 from socialcron.platforms.http import Answer, Http, Session
-from socialcron.platforms.rules import media_problems
+from socialcron.platforms.rules import flag, media_problems
 from socialcron.platforms.text import field, graphemes, links, with_link
-
-if TYPE_CHECKING:
-    import httpx
-
-_T = TypeVar("_T")
 
 _INSTANCE = "https://docs.joinmastodon.org/entities/Instance/"
 _POSTING = "https://docs.joinmastodon.org/user/posting/"
@@ -163,7 +161,7 @@ class Mastodon:
         settings["max_characters"] raises (or lowers) the text limit for servers that set another one.
         """
         limits = _default_limits()
-        limits["text"] = _whole(settings.get("max_characters")) or limits["text"]
+        limits["text"] = count(settings.get("max_characters")) or limits["text"]
         return [problem for step in steps for problem in _problems(step, settings, limits)]
 
     def connect(self, account: Account, credentials: Mapping[str, Any], app: App, http: Http) -> Session:
@@ -174,7 +172,7 @@ class Mastodon:
             base_url=_base_url(account.settings, where),
             where=where,
             http=http,
-            authorize=_bearer(token),
+            authorize=oauth.bearer(token),
             explain=partial(_explain, where=where),
             limits=_limits_seen,
             account_id=account.external_id,
@@ -194,11 +192,11 @@ class Mastodon:
         """
         handles = dict(step.handles)
         if "key_works" not in handles:
-            limits, handles["key_works"] = _once(session, session.base_url, _ask_instance)
+            limits, handles["key_works"] = session.once("instance", _ask_instance)
             if problems := list(_problems(step, session.settings, limits)):
                 raise Rejected(f"{session.where}: the server refuses {'; '.join(map(str, problems))}")
             # Asked for, whatever id is on record: looking at another account would prove nothing.
-            handles["account_id"] = _once(session, session.where, self.identify).external_id
+            handles["account_id"] = session.once("me", self.identify).external_id
 
         uploaded = list(handles.get("media", ()))
         if len(uploaded) < len(step.media):
@@ -292,7 +290,7 @@ class Mastodon:
         form |= {name: value for name, value in secrets.items() if value}
         session = _token_session(where, account.settings, http)
         answer = session.upload("POST", "/oauth/token", seconds=25.0, data=form)
-        return _tokens(answer, credentials, where)
+        return oauth.tokens(answer.json, credentials, where)
 
     def identify(self, session: Session) -> Identity:
         """Source: https://docs.joinmastodon.org/methods/accounts/#verify_credentials"""
@@ -330,21 +328,13 @@ class Mastodon:
 
         Source: https://docs.joinmastodon.org/methods/oauth/#token
         """
-        from oauthlib.oauth2 import WebApplicationClient
-
         where = f"mastodon server {settings.get('base_url')}"
         session = _token_session(where, settings, http)
-        form = WebApplicationClient(app.client_id).prepare_request_body(
-            code=grant.code,
-            redirect_uri=grant.redirect_uri,
-            code_verifier=grant.code_verifier,
-            client_secret=app.client_secret,
-        )
-        headers = {"content-type": "application/x-www-form-urlencoded"}
-        answer = session.upload("POST", "/oauth/token", seconds=25.0, content=form, headers=headers)
+        parts = oauth.code_form(grant, app, client_secret=app.client_secret)
+        answer = session.upload("POST", "/oauth/token", seconds=25.0, **parts)
         own_app = {"client_id": app.client_id, "client_secret": app.client_secret}
-        tokens = _tokens(answer, {name: value for name, value in own_app.items() if value}, where)
-        session.authorize = _bearer(str(tokens.credentials["access_token"]))
+        tokens = oauth.tokens(answer.json, {name: value for name, value in own_app.items() if value}, where)
+        session.authorize = oauth.bearer(str(tokens.credentials["access_token"]))
         who = self.identify(session)
         host = urlsplit(session.base_url).hostname
         return [
@@ -352,18 +342,9 @@ class Mastodon:
                 external_id=who.external_id,
                 handle=f"@{who.handle}@{host}",
                 tokens=tokens,
-                scopes=tuple((optional_str(answer.json, "scope") or "").split()),
+                scopes=oauth.scopes(answer.json),
             )
         ]
-
-
-def _once(session: Session, what: str, ask: Callable[[Session], _T]) -> _T:
-    """`ask(session)`, but only once in a run for the same `what`."""
-    key = f"mastodon {what}"
-    if key not in session.memo:
-        session.memo[key] = ask(session)
-    answer: _T = session.memo[key]
-    return answer
 
 
 # --- limits --------------------------------------------------------------------------------------------
@@ -379,9 +360,9 @@ def _media_rules(told: Mapping[str, Any]) -> tuple[MediaRule, ...]:
     """The declared rules with what the server says of itself in `media_attachments`."""
     kinds = told.get("supported_mime_types")
     most = {
-        "image": _whole(told.get("image_size_limit")),
-        "video": _whole(told.get("video_size_limit")),
-        "audio": _whole(told.get("video_size_limit")),
+        "image": count(told.get("image_size_limit")),
+        "video": count(told.get("video_size_limit")),
+        "audio": count(told.get("video_size_limit")),
     }
     return tuple(
         replace(
@@ -408,17 +389,19 @@ def _ask_instance(session: Session) -> tuple[dict[str, Any], bool]:
     else:
         return _default_limits(), False
     version = require_str(answer.json, "version", session.where)
-    configuration = _part(answer.json, "configuration")
-    statuses, media, polls = (_part(configuration, key) for key in ("statuses", "media_attachments", "polls"))
+    configuration = inside(answer.json, "configuration")
+    statuses, media, polls = (
+        inside(configuration, key) for key in ("statuses", "media_attachments", "polls")
+    )
     said = {
-        "text": _whole(statuses.get("max_characters")) or _whole(answer.json.get("max_toot_chars")),
-        "url": _whole(statuses.get("characters_reserved_per_url")),
-        "media": _whole(statuses.get("max_media_attachments")),
-        "alt_text": _whole(media.get("description_limit")),
-        "poll_options": _whole(polls.get("max_options")),
-        "poll_option": _whole(polls.get("max_characters_per_option")),
-        "poll_min_seconds": _whole(polls.get("min_expiration")),
-        "poll_max_seconds": _whole(polls.get("max_expiration")),
+        "text": count(statuses.get("max_characters")) or count(answer.json.get("max_toot_chars")),
+        "url": count(statuses.get("characters_reserved_per_url")),
+        "media": count(statuses.get("max_media_attachments")),
+        "alt_text": count(media.get("description_limit")),
+        "poll_options": count(polls.get("max_options")),
+        "poll_option": count(polls.get("max_characters_per_option")),
+        "poll_min_seconds": count(polls.get("min_expiration")),
+        "poll_max_seconds": count(polls.get("max_expiration")),
         "media_rules": _media_rules(media),
     }
     known = {name: value for name, value in said.items() if value is not None}
@@ -518,38 +501,16 @@ def _base_url(settings: Mapping[str, Any], where: str) -> str:
     if not url.startswith(("https://", "http://")):
         raise PlatformFailure(
             f"{where}: base_url must be the server's https address, not {url!r}",
-            hint="Add the account again with --set base_url=https://your.server.",
+            hint="`socialcron accounts set ID base_url=https://your.server` corrects it.",
             retryable=False,
         )
     return url
 
 
-def _bearer(token: str) -> Callable[[httpx.Request], None]:
-    return lambda request: request.headers.update({"authorization": f"Bearer {token}"})
-
-
 def _token_session(where: str, settings: Mapping[str, Any], http: Http) -> Session:
-    """For requests about tokens and apps, which carry none themselves."""
-    return Session(
-        base_url=_base_url(settings, where),
-        where=where,
-        http=http,
-        authorize=lambda request: None,
-        explain=lambda answer: token_error(_explain(answer, where)),
-        limits=nothing_seen,
-    )
-
-
-def _tokens(answer: Answer, credentials: Mapping[str, Any], where: str) -> Tokens:
-    """`credentials` with the tokens of the answer; Mastodon's own never end."""
-    renewed = dict(credentials) | {"access_token": require_str(answer.json, "access_token", where)}
-    if refresh_token := optional_str(answer.json, "refresh_token"):
-        renewed["refresh_token"] = refresh_token
-    renewed.pop("expires_at", None)
-    seconds = answer.json.get("expires_in")
-    lives = isinstance(seconds, int | float) and 0 < seconds < 10**9
-    return Tokens(
-        credentials=renewed, expires_at=datetime.now(UTC) + timedelta(seconds=seconds) if lives else None
+    """For requests about tokens and apps."""
+    return oauth.token_session(
+        _base_url(settings, where), where, http, explain=partial(_explain, where=where)
     )
 
 
@@ -576,7 +537,7 @@ def _render(step: Step, settings: Mapping[str, Any], media_ids: list[str]) -> di
     for name in ("visibility", "language", "spoiler_text"):
         if choice.get(name):
             request[name] = str(choice[name])
-    if str(choice.get("sensitive", "")).lower() in ("true", "1", "yes", "on"):
+    if flag(choice.get("sensitive")):
         request["sensitive"] = True
     if step.poll:
         request["poll"] = {
@@ -612,7 +573,7 @@ def _explain(answer: Answer, where: str) -> PlatformError:
         )
     if status == 429:
         seconds = answer.retry_after
-        if seconds is None and (reset := _time(answer.headers.get("x-ratelimit-reset"))):
+        if seconds is None and (reset := moment(answer.headers.get("x-ratelimit-reset"))):
             seconds = max((reset - datetime.now(UTC)).total_seconds(), 0.0)
         return RateLimited(said, retry_after=seconds, http_status=status)
     if status in (500, 503):
@@ -638,9 +599,9 @@ def _limits_seen(answer: Answer) -> Iterable[LimitSeen]:
     family = "media" if posting and answer.path.endswith("/media") else "publish" if posting else "read"
     yield LimitSeen(
         family=family,
-        limit=_whole(headers.get("x-ratelimit-limit")),
-        remaining=_whole(headers.get("x-ratelimit-remaining")),
-        reset_at=_time(headers.get("x-ratelimit-reset")),
+        limit=count(headers.get("x-ratelimit-limit")),
+        remaining=count(headers.get("x-ratelimit-remaining")),
+        reset_at=moment(headers.get("x-ratelimit-reset")),
         retry_after=answer.retry_after,
         blocked=answer.status == 429,
     )
@@ -686,9 +647,7 @@ def _own_statuses(account_id: str, since: datetime, session: Session) -> tuple[l
             raise PlatformFailure(f"{session.where}: the list of own posts is not a list", retryable=True)
         older = False
         for status in answer.json:
-            created_at = _time(require_str(status, "created_at", session.where))
-            if created_at is None:
-                raise PlatformFailure(f"{session.where}: a post has no readable created_at", retryable=True)
+            created_at = require_moment(status, "created_at", session.where)
             if created_at >= since:
                 found.append(status)
             else:
@@ -708,12 +667,12 @@ def _own_statuses(account_id: str, since: datetime, session: Session) -> tuple[l
 
 def _same_shape(status: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
     """Reply target, number of attachments, poll options and content warning are those we sent."""
-    poll = _part(status, "poll").get("options") or []
+    poll = inside(status, "poll").get("options") or []
     return (
         status.get("in_reply_to_id") == request.get("in_reply_to_id")
         and len(status.get("media_attachments") or []) == len(request.get("media_ids", []))
-        and [str(_part({"": option}, "").get("title")).strip() for option in poll]
-        == [option.strip() for option in _part(request, "poll").get("options", [])]
+        and [str(inside(option).get("title")).strip() for option in poll]
+        == [option.strip() for option in inside(request, "poll").get("options", [])]
         and _letters(str(status.get("spoiler_text") or "")) == _letters(request.get("spoiler_text", ""))
     )
 
@@ -777,26 +736,3 @@ class _Plain(HTMLParser):
     def handle_data(self, data: str) -> None:
         if not self.hidden:
             self.parts.append(data)
-
-
-# --- small parsers -------------------------------------------------------------------------------------
-
-
-def _part(body: Any, key: str) -> Mapping[str, Any]:
-    """`body[key]` if it is an object, else an empty one."""
-    value = body.get(key) if isinstance(body, Mapping) else None
-    return value if isinstance(value, Mapping) else {}
-
-
-def _whole(value: Any) -> int | None:
-    """A non-negative whole number from a number or digits; None for anything else."""
-    return int(value) if isinstance(value, int | str) and str(value).isdecimal() else None
-
-
-def _time(value: str | None) -> datetime | None:
-    """An ISO 8601 time with offset or Z; None when absent, naive or unreadable."""
-    try:
-        moment = datetime.fromisoformat(value or "")
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else None
