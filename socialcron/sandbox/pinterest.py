@@ -413,7 +413,25 @@ class Pinterest(Consent):
         return self._page(request, [post.body for post in posts if post.body["board_id"] == board])
 
     def get_pin(self, request: Request) -> Reply:
-        return Reply(200, self._own_pin(request).body)
+        post = self._own_pin(request)
+        if request.query("pin_metrics", "false") != "true":
+            return Reply(200, post.body)
+        return Reply(200, post.body | {"pin_metrics": self._metrics(post)})
+
+    def _metrics(self, post: Post) -> dict[str, Any] | None:
+        seen = self.seen_by(post)
+        if seen is None:
+            return None
+        recent = {
+            "impression": seen.views,
+            "pin_click": seen.views // 20,
+            "clickthrough": seen.shares,
+            "save": seen.saves,
+        }
+        return {
+            "90d": recent,
+            "lifetime_metrics": recent | {"reaction": seen.likes, "comment": seen.comments},
+        }
 
     def delete_pin(self, request: Request) -> Reply:
         self.delete_post(self._own_pin(request))
@@ -445,7 +463,7 @@ class Pinterest(Consent):
         Route("POST", STORAGE, upload, login=False, family=None),
         Route("POST", "/v5/pins", create_pin, True, family="org_write", scope="boards:write pins:write"),
         Route("GET", "/v5/pins", pins, family="org_read", scope="pins:read"),
-        Route("GET", "/v5/pins/{id}", get_pin, family="org_read", scope="pins:read"),
+        Route("GET", "/v5/pins/{id}", get_pin, family="org_read", scope="boards:read pins:read"),
         Route("DELETE", "/v5/pins/{id}", delete_pin, True, family="org_write", scope="pins:write"),
     )
 

@@ -24,7 +24,18 @@ from socialcron.errors import (
     Rejected,
     Unavailable,
 )
-from socialcron.model import Account, Confirmed, Media, PreparedStep, Ready, Saved, Step, Wait
+from socialcron.model import (
+    Account,
+    Closed,
+    Confirmed,
+    Media,
+    PreparedStep,
+    Reading,
+    Ready,
+    Saved,
+    Step,
+    Wait,
+)
 from socialcron.platforms.base import App, Grant
 from socialcron.platforms.http import Session
 from socialcron.platforms.pinterest import Pinterest
@@ -526,6 +537,69 @@ def test_reconcile__a_pin_without_a_time_is_an_error(wire: Wire, created_at: str
     listed(wire, {"created_at": created_at})
     with pytest.raises(PlatformFailure):
         PINTEREST.reconcile(sent(), session(wire))
+
+
+# --- read_metrics: https://developers.pinterest.com/docs/api/v5/pins-get/ ----------------------------------------
+
+READ = f"GET /v5/pins/{PIN['id']}"
+# The example of the OpenAPI file, and a save, which it lacks.
+RECENT = {"pin_click": 7, "impression": 2, "clickthrough": 3, "save": 5}
+LIFETIME = {"pin_click": 8, "impression": 4, "clickthrough": 3, "reaction": 10, "comment": 2}
+
+
+def reading(wire: Wire, metrics: Any) -> Any:
+    wire.expect(READ, json=PIN | {"pin_metrics": metrics})
+    return PINTEREST.read_metrics([PIN["id"]], session(wire))[PIN["id"]]
+
+
+def test_read_metrics__reads_the_pin_itself(wire: Wire) -> None:
+    found = reading(wire, {"90d": RECENT, "lifetime_metrics": LIFETIME})
+    assert dict(wire.last.url.params) == {"pin_metrics": "true"}
+    assert found == Reading(views=4, likes=10, comments=2, saves=5, raw=RECENT | LIFETIME)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "expected"),
+    [
+        (None, Reading()),  # nothing is counted yet, or never will be
+        ({}, Reading()),
+        ([], Reading()),
+        ({"90d": None, "lifetime_metrics": []}, Reading()),
+        ({"90d": {"impression": "12", "save": -1}}, Reading(views=12, raw={"impression": 12})),
+        ({"lifetime_metrics": {"reaction": 0, "comment": 1.5}}, Reading(likes=0, raw={"reaction": 0})),
+    ],
+)
+def test_read_metrics__what_is_not_told_is_no_zero(wire: Wire, metrics: Any, expected: Reading) -> None:
+    assert reading(wire, metrics) == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(404, "Pin not found."), (403, "You are not permitted to access that resource.")]
+)
+def test_read_metrics__a_pin_that_is_refused_is_closed(wire: Wire, status: int, words: str) -> None:
+    wire.expect(READ, status, json={"code": 50, "message": words})
+    [closed] = PINTEREST.read_metrics([PIN["id"]], session(wire)).values()
+    assert isinstance(closed, Closed)
+    assert f"HTTP {status}: {words}" in str(closed.error)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (401, {"code": 2, "message": "Authentication failed."}, AuthExpired),
+        (403, {}, AuthExpired),
+        (404, {}, Rejected),
+        (429, {"code": 8, "message": "Slow down."}, RateLimited),
+        (200, {}, PlatformFailure),
+        (200, [], PlatformFailure),
+    ],
+)
+def test_read_metrics__trouble_is_an_error(
+    wire: Wire, status: int, body: Any, kind: type[PlatformError]
+) -> None:
+    wire.expect(READ, status, json=body)
+    with pytest.raises(kind):
+        PINTEREST.read_metrics([PIN["id"]], session(wire))
 
 
 # --- tokens ------------------------------------------------------------------------------------------------

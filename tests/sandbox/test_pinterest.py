@@ -129,6 +129,21 @@ def test_pins__a_body_must_be_json(client: httpx.Client) -> None:
         assert (answer.status_code, answer.json()["code"]) == (400, 1)
 
 
+def test_pins__tell_numbers_that_grow_and_hide(sandbox: Sandbox, client: httpx.Client) -> None:
+    path = f"/v5/pins/{pin(client).json()['id']}"
+
+    def metrics() -> Any:
+        return client.get(path, params={"pin_metrics": "true"}).json()["pin_metrics"]
+
+    assert "pin_metrics" not in client.get(path).json()
+    assert not any(metrics()["lifetime_metrics"].values())
+    sandbox.advance(3000)
+    assert metrics()["lifetime_metrics"]["impression"] > metrics()["lifetime_metrics"]["reaction"]
+    assert "reaction" not in metrics()["90d"]
+    sandbox.settings("pinterest", counts_hidden=True)
+    assert metrics() is None
+
+
 # --- videos ------------------------------------------------------------------------------------------------
 
 
