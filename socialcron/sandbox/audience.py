@@ -1,7 +1,7 @@
 """What people do with a post: numbers that each stand-in reports in its platform's own words.
 
-They follow from the post and its age alone, so that two looks at one moment agree, and only ever grow: fast on the
-first day, then ever slower.
+They follow from the post and its age in whole minutes, so that two looks in a row agree, and only ever grow: fast on
+the first day, then ever slower.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class Audience:
 
 
 def audience(post: Post, now: float) -> Audience:
-    """now: of the sandbox's clock. Nobody has seen a post at the moment it comes out."""
+    """now: of the sandbox's clock. Nobody has seen a post in its first minute."""
     taste = Random(post.id)
     reach, pace = taste.lognormvariate(7.0, 0.8), taste.uniform(8, 30) * HOUR
-    age = max(now - post.created_at, 0.0)
+    age = max(now - post.created_at, 0.0) // 60 * 60
     views = reach * (1 - math.exp(-age / pace) + 0.1 * math.log1p(age / pace))
 
     def share(least: float, most: float) -> int:

@@ -14,7 +14,7 @@ def post(name: str = "1") -> Post:
 
 
 def test_audience__nobody_has_seen_a_post_that_just_came_out() -> None:
-    assert audience(post(), 1_000_000.0) == Audience(0, 0, 0, 0, 0)
+    assert audience(post(), 1_000_059.0) == Audience(0, 0, 0, 0, 0)
     assert audience(post(), 999_000.0) == Audience(0, 0, 0, 0, 0)  # a clock set back
 
 
