@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, tzinfo
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
@@ -292,8 +293,22 @@ def _by_browser(begin: Callable[..., Attempt], address: str, *, seconds: float) 
         attempt = begin(redirect_uri=listener.redirect_uri)
         _say(f"Open this address and agree, if your browser has not opened it already:\n\n{attempt.url}\n")
         listener.expect(attempt)
-        webbrowser.open(attempt.url)
+        with _stdout_as_stderr():  # browsers are talkative, and stdout may be for one JSON document
+            webbrowser.open(attempt.url)
         return attempt, listener.wait(seconds=seconds)
+
+
+@contextmanager
+def _stdout_as_stderr() -> Iterator[None]:
+    """For programs that are started meanwhile: they inherit it and keep it."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _by_paste(begin: Callable[..., Attempt], address: str) -> tuple[Attempt, str]:

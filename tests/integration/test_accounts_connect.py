@@ -344,7 +344,11 @@ def test_connect__opens_the_browser_of_the_host(
     """Two real processes: ours, and the program that $BROWSER names."""
     world.sandbox.account("mastodon", "alice")
     script = tmp_path / "browse.py"
-    script.write_text("import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=10).read()")
+    script.write_text(
+        "import sys, urllib.request\n"
+        "print('Opening in existing browser session.', flush=True)\n"
+        "urllib.request.urlopen(sys.argv[1], timeout=10).read()"
+    )
     ran = subprocess.run(
         [
             *(sys.executable, "-m", "socialcron", "accounts", "connect", "mastodon", "--json"),
@@ -357,6 +361,7 @@ def test_connect__opens_the_browser_of_the_host(
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
+    assert "Opening in existing" in ran.stderr, "what it says is no part of our document"
     assert json.loads(ran.stdout)["data"]["accounts"][0]["handle"] == "@alice@127.0.0.1"
 
 
