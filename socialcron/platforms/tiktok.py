@@ -47,7 +47,7 @@ from socialcron.model import (
     Step,
     Tokens,
 )
-from socialcron.platforms import files, rules
+from socialcron.platforms import files, oauth, rules
 from socialcron.platforms.base import (
     OAUTH2,
     App,
@@ -57,6 +57,7 @@ from socialcron.platforms.base import (
     Limit,
     MediaRule,
     Metrics,
+    count,
     counts,
     default_error,
     key_text,
@@ -68,7 +69,7 @@ from socialcron.platforms.base import (
     token_error,
 )
 from socialcron.platforms.http import Answer, Http, Session
-from socialcron.platforms.text import field
+from socialcron.platforms.text import field, utf16_units
 
 _DOCS = "https://developers.tiktok.com/doc/"
 _VIDEOS = f"{_DOCS}content-posting-api-reference-direct-post"
@@ -203,10 +204,10 @@ class TikTok:
         if not token or not (token.isascii() and token.isprintable()):
             raise AuthExpired(f"{where}: there is no access token that a request can carry")
         return Session(
-            base_url=_base_url(account.settings),
+            base_url=self.declaration.base_url(account.settings),
             where=where,
             http=http,
-            authorize=lambda request: request.headers.update({"authorization": f"Bearer {token}"}),
+            authorize=oauth.bearer(token),
             explain=partial(_explain, where=where),
             limits=_limits_seen,
             account_id=account.external_id,
@@ -372,8 +373,8 @@ class TikTok:
             "grant_type": "refresh_token",
             "refresh_token": credentials["refresh_token"],
         }
-        body = _token_session(account.settings, where, http).upload("POST", _TOKEN, seconds=25.0, data=form)
-        return _tokens(_granted(body, where), credentials, where)
+        answer = _token_session(account.settings, where, http).upload("POST", _TOKEN, seconds=25.0, data=form)
+        return _tokens(_granted(answer, where), credentials, where)
 
     def identify(self, session: Session) -> Identity:
         """The open_id, which is the app's own name of the user, and the user name where posting is allowed.
@@ -399,25 +400,11 @@ class TikTok:
 
         Source: https://developers.tiktok.com/doc/oauth-user-access-token-management
         """
-        from oauthlib.oauth2 import WebApplicationClient
-
         where = "tiktok, authorization"
         client_key, client_secret = _client(app, where)
-        form = WebApplicationClient(client_key).prepare_request_body(
-            code=grant.code,
-            redirect_uri=grant.redirect_uri,
-            include_client_id=False,
-            code_verifier=grant.code_verifier,
-            client_key=client_key,
-            client_secret=client_secret,
-        )
-        answer = _token_session(settings, where, http).upload(
-            "POST",
-            _TOKEN,
-            seconds=25.0,
-            content=form,
-            headers={"content-type": "application/x-www-form-urlencoded"},
-        )
+        secrets = {"client_key": client_key, "client_secret": client_secret}
+        parts = oauth.code_form(grant, app, include_client_id=False, **secrets)
+        answer = _token_session(settings, where, http).upload("POST", _TOKEN, seconds=25.0, **parts)
         body = _granted(answer, where)
         tokens = _tokens(body, {}, where)
         account = Account(id=0, platform="tiktok", handle="to be connected", settings=settings)
@@ -427,7 +414,7 @@ class TikTok:
                 external_id=identity.external_id,
                 handle=identity.handle,
                 tokens=tokens,
-                scopes=tuple(filter(None, (optional_str(body, "scope") or "").split(","))),
+                scopes=oauth.scopes(body),
             )
         ]
 
@@ -440,10 +427,10 @@ def _problems(step: Step, choice: Mapping[str, Any]) -> Iterator[Problem]:
     kind, name = _kind(step.media), field(step)
     yield from _media_problems(step.media, kind, choice)
     most = _limit("text") if kind == "video" else _limit("photo_text")
-    if (units := _units(step.text)) > most:
+    if (units := utf16_units(step.text)) > most:
         what = "a video's caption" if kind == "video" else "the text of photos"
         yield Problem(field=name, message=f"{units} UTF-16 units, at most {most} as {what}")
-    if (units := _units(str(choice.get("title") or ""))) > _limit("photo_title"):
+    if (units := utf16_units(str(choice.get("title") or ""))) > _limit("photo_title"):
         yield Problem(field="options.title", message=f"{units} UTF-16 units, at most {_limit('photo_title')}")
     yield from _option_problems(step, kind, choice)
 
@@ -476,13 +463,13 @@ def _option_problems(step: Step, kind: str | None, choice: Mapping[str, Any]) ->
         if choice.get(name) and choice[name] not in allowed:
             yield _misused(name, choice[name], f"one of {', '.join(allowed)}")
     for name in _FLAGS:
-        if name in choice and _flag(choice[name]) is None:
+        if name in choice and rules.flag(choice[name]) is None:
             yield _misused(name, choice[name], "true or false")
     for name, most in (
         ("photo_cover_index", max(len(step.media) - 1, 0)),
         ("video_cover_timestamp_ms", _longest_ms(step.media)),
     ):
-        if name in choice and ((number := _whole(choice[name])) is None or number > most):
+        if name in choice and ((number := count(choice[name])) is None or number > most):
             yield _misused(name, choice[name], f"a whole number from 0 to {most}")
     foreign = {"video": _PHOTO_ONLY, "image": _VIDEO_ONLY}.get(kind or "", frozenset())
     for name in sorted(foreign & step.options.keys()):
@@ -502,11 +489,6 @@ def _limit(name: str) -> int:
     return int(TikTok.declaration.limit(name))
 
 
-def _units(text: str) -> int:
-    """UTF-16 code units, which TikTok counts."""
-    return len(text.encode("utf-16-le", errors="surrogatepass")) // 2
-
-
 def _is(item: Media, kind: str) -> bool:
     return (item.mime_type or "").startswith(f"{kind}/")
 
@@ -516,22 +498,7 @@ def _kind(media: Sequence[Media]) -> str | None:
     return next((kind for kind in ("video", "image") if any(_is(item, kind) for item in media)), None)
 
 
-def _flag(value: Any) -> bool | None:
-    """True or False as JSON or as a setting's text has them; None for anything else."""
-    return {"true": True, "false": False}.get(str(value).lower()) if isinstance(value, bool | str) else None
-
-
-def _whole(value: Any) -> int | None:
-    """A whole number from 0, as JSON or text has it; None for anything else."""
-    known = isinstance(value, int | str) and not isinstance(value, bool)
-    return int(value) if known and re.fullmatch("[0-9]{1,9}", str(value)) else None
-
-
 # --- requests ------------------------------------------------------------------------------------------
-
-
-def _base_url(settings: Mapping[str, Any]) -> str:
-    return str(settings.get("base_url") or TikTok.declaration.default_base_url)
 
 
 def _reachable(url: str, session: Session) -> str:
@@ -553,7 +520,7 @@ def _render(step: Step, choice: Mapping[str, Any], where: str) -> dict[str, Any]
     if not inbox:
         info["privacy_level"] = choice["privacy_level"]
         others = _VIDEO_ONLY if kind == "image" else _PHOTO_ONLY
-        info |= {name: _flag(choice[name]) for name in _FLAGS if name in choice and name not in others}
+        info |= {name: rules.flag(choice[name]) for name in _FLAGS if name in choice and name not in others}
     if kind == "image":
         info |= {
             name: text for name, text in (("title", choice.get("title")), ("description", step.text)) if text
@@ -566,7 +533,7 @@ def _render(step: Step, choice: Mapping[str, Any], where: str) -> dict[str, Any]
                 "post_info": info,
                 "source_info": {
                     "source": "PULL_FROM_URL",
-                    "photo_cover_index": _whole(choice.get("photo_cover_index")) or 0,
+                    "photo_cover_index": count(choice.get("photo_cover_index")) or 0,
                     "photo_images": [item.url for item in step.media],
                 },
             },
@@ -579,7 +546,7 @@ def _render(step: Step, choice: Mapping[str, Any], where: str) -> dict[str, Any]
     if inbox:
         return {"path": _INIT_INBOX, "body": {"source_info": source}}
     info |= {"title": step.text} if step.text else {}
-    if (moment := _whole(choice.get("video_cover_timestamp_ms"))) is not None:
+    if (moment := count(choice.get("video_cover_timestamp_ms"))) is not None:
         info["video_cover_timestamp_ms"] = moment
     return {"path": _INIT_VIDEO, "body": {"post_info": info, "source_info": source}}
 
@@ -950,7 +917,7 @@ def _client(app: App, where: str) -> tuple[str, str]:
 
 def _token_session(settings: Mapping[str, Any], where: str, http: Http) -> Session:
     return Session(
-        base_url=_base_url(settings),
+        base_url=TikTok.declaration.base_url(settings),
         where=where,
         http=http,
         authorize=lambda request: None,
@@ -986,19 +953,5 @@ def _token_refusal(answer: Answer, where: str) -> PlatformError | None:
 
 
 def _tokens(body: Mapping[str, Any], before: Mapping[str, Any], where: str) -> Tokens:
-    """New credentials on top of those before. Lifetimes are what the answer says: TikTok has changed them."""
-    credentials = dict(before) | {"access_token": require_str(body, "access_token", where)}
-    if renewed := optional_str(body, "refresh_token"):
-        credentials["refresh_token"] = renewed
-    credentials.pop("expires_at", None)
-    return Tokens(
-        credentials=credentials,
-        expires_at=_in(body.get("expires_in")),
-        refresh_expires_at=_in(body.get("refresh_expires_in")),
-    )
-
-
-def _in(seconds: Any) -> datetime | None:
-    """The moment `seconds` from now; None if they are none."""
-    known = isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 < seconds < 10**10
-    return datetime.now(UTC) + timedelta(seconds=seconds) if known else None
+    """Lifetimes are what the answer says: TikTok has changed them."""
+    return oauth.tokens(body, before, where, refresh_ends="refresh_expires_in")
