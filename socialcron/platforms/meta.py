@@ -28,7 +28,16 @@ from socialcron.errors import (
     Unavailable,
 )
 from socialcron.model import Account, LimitSeen
-from socialcron.platforms.base import App, default_error, require_str, token_error
+from socialcron.platforms.base import (
+    App,
+    count,
+    default_error,
+    optional_str,
+    require_list,
+    require_str,
+    token_error,
+    total,
+)
 from socialcron.platforms.http import Answer, Http, Session
 
 GRAPH = "https://graph.facebook.com"
@@ -43,13 +52,14 @@ Verdict = Literal[
 # A text as code also matches where it stands in the message.
 Table = Mapping[tuple[int | str | None, int | None], Verdict]
 
+_PERMISSIONS = frozenset({3, 10, *range(200, 300)})
 # https://developers.facebook.com/docs/graph-api/guides/error-handling
 ERRORS: Table = {
     (1, None): "transient",
     (2, None): "transient",
     **{(code, None): "rate_limited" for code in (4, 17, 32, 341, 613, 80001, 80002)},
     (368, None): "platform_error",  # blocked for policy, for hours or days
-    **{(code, None): "auth_expired" for code in (190, 102, 3, 10, *range(200, 300))},
+    **{(code, None): "auth_expired" for code in (190, 102, *_PERMISSIONS)},
     (506, None): "duplicate",
     (100, None): "invalid_content",
 }
@@ -63,6 +73,9 @@ _CLASSES: Mapping[str, type[PlatformError]] = {
 _STOP_SECONDS = (
     300.0  # at 100 % without a word about the end: the windows roll, so there is room again bit by bit
 )
+_REFUSALS = frozenset({100, *_PERMISSIONS})  # to tell; everything else is trouble
+_MOST_METRICS = 50  # of one post; some are kept as they come
+_NAME = re.compile(r"[a-z0-9_]{1,64}")
 _RECONNECT = "Connect the account again, by a person with a role on it, and grant every permission asked for."
 _TOKEN_LIKE = re.compile(r"[\w|-]{32,}", re.ASCII)  # Graph repeats a malformed token in its message
 
@@ -260,6 +273,70 @@ def _header(answer: Answer, name: str) -> Any:
         return json.loads(answer.headers.get(name) or "null")
     except (ValueError, RecursionError):
         return None
+
+
+# --- metrics ---------------------------------------------------------------------------------------------------
+
+
+def read_node(remote_id: str, fields: str, session: Session) -> Mapping[str, Any]:
+    """An own post. PlatformFailure where it cannot be seen: Graph does not say whether it is deleted."""
+    answer = session.read("GET", _path(remote_id, session), params={"fields": fields}, accept=(400, 404))
+    if not answer.ok:
+        raise _unseen(answer, session)
+    if optional_str(answer.json, "id") != remote_id:
+        raise PlatformFailure(f"{session.where}: asked for a post, got another", retryable=True)
+    node: Mapping[str, Any] = answer.json
+    return node
+
+
+def read_insights(
+    remote_id: str, metrics: str, session: Session, *, edge: str = "insights"
+) -> dict[str, int] | PlatformError:
+    """What is counted of an own post, by name; what is not reported is missing: an empty set is no zero.
+
+    metrics: names with commas between; "": all there are. An error, unraised, where Graph refuses to tell: a
+    permission that is missing, a metric that this kind of post does not have.
+    """
+    query = {"metric": metrics} if metrics else {}
+    path = f"{_path(remote_id, session)}/{edge}"
+    answer = session.read("GET", path, params=query, accept=(400, 403, 404))
+    if not answer.ok:
+        error, code = _unseen(answer, session), graph_error(answer).code
+        if error.retryable or code not in _REFUSALS:
+            raise error
+        return error
+    told = {}
+    for item in require_list(answer.json, "data", session.where)[:_MOST_METRICS]:
+        name, value = optional_str(item, "name") or "", _value(item)
+        if value is not None and _NAME.fullmatch(name):
+            told[name] = value
+    return told
+
+
+def _path(remote_id: str, session: Session) -> str:
+    """Ids are numbers; a person who settled a post may have given the last part of its address instead."""
+    if not re.fullmatch(r"[0-9]+(_[0-9]+)?", remote_id, re.ASCII):
+        raise PlatformFailure(f"{session.where}: {remote_id[:50]!r} is no id to ask about", retryable=False)
+    return f"/{remote_id}"
+
+
+def _unseen(answer: Answer, session: Session) -> PlatformError:
+    """The error of a question about one post. "Does not exist, or may not be seen" is not about the account."""
+    error, found = session.explain(answer), graph_error(answer)
+    if (found.code, found.subcode) == (100, 33):
+        said = f"{error.message} (deleted, or out of our reach: Graph does not tell which)"
+        return PlatformFailure(said, retryable=False, http_status=answer.status)
+    return error
+
+
+def _value(item: Any) -> int | None:
+    """{"values": [{"value": 310}]} or {"total_value": {"value": 310}}; parts by kind ({"paid": 1, ...}) are added."""
+    values = _get(item, "values")
+    held = values[0] if isinstance(values, list) and values else _get(item, "total_value")
+    value = _get(held, "value")
+    if isinstance(value, Mapping) and value:
+        value = total(*map(count, value.values()))
+    return count(value)
 
 
 # --- small parsers ---------------------------------------------------------------------------------------------

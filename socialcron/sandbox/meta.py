@@ -16,7 +16,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from socialcron.sandbox.frame import Account, Limit, Refusal, Route, Token
+from socialcron.sandbox.frame import Account, Limit, Post, Refusal, Route, Token
 from socialcron.sandbox.oauth import CLIENT_ID, CLIENT_SECRET, Consent
 from socialcron.sandbox.wire import Reply, Request
 
@@ -228,6 +228,33 @@ class Graph(Consent):
             if start + limit < len(items):
                 body["paging"]["next"] = f"{request.url}?limit={limit}&after={cursors['after']}"
         return Reply(200, body)
+
+    def own_post(self, request: Request) -> Post:
+        """The post in the path, which must be the token's account's. Raises Refusal."""
+        post = self.posts.get(request.params["id"])
+        if post is None or post.deleted or post.account is not request.account:
+            raise self.refusal(404)
+        return post
+
+    def insights(self, request: Request, values: Mapping[str, Any], *, default: str = "") -> Reply:
+        """Of `values` what `metric=` asks for; one that is not among them fails all. Nothing while counts are hidden.
+
+        default: what is asked for where `metric=` says nothing.
+        """
+        asked = [name for name in (request.query("metric") or default).split(",") if name]
+        if not asked or any(name not in values for name in asked):
+            raise self.bad("The value must be a valid insights metric")
+        post_id = request.params["id"]
+        data = [
+            {
+                "name": name,
+                "period": "lifetime",
+                "values": [{"value": values[name]}],
+                "id": f"{post_id}/insights/{name}/lifetime",
+            }
+            for name in asked
+        ]
+        return Reply(200, {"data": [] if self.counts_hidden else data})
 
 
 def graph_time(moment: float) -> str:

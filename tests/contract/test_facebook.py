@@ -29,6 +29,7 @@ from socialcron.errors import (
 from socialcron.model import (
     Accepted,
     Account,
+    Closed,
     Confirmed,
     Connectable,
     Identity,
@@ -36,6 +37,7 @@ from socialcron.model import (
     Look,
     Media,
     PreparedStep,
+    Reading,
     Ready,
     Saved,
     Step,
@@ -62,6 +64,7 @@ SAMPLE = Sample(
     created=(200, {"id": "1122_7788", "permalink_url": "https://www.facebook.com/1122/posts/7788"}),
     renewable={"access_token": "secret-page-token", "user_token": "secret-user-token"},
     body=call,
+    remote_id="1122_{number}",
 )
 
 
@@ -906,3 +909,127 @@ def test_connect_accounts__a_refused_code_needs_a_person(wire: Wire) -> None:
     wire.expect("POST /v26.0/oauth/access_token", 400, json=failure(100, 36007))
     with pytest.raises(AuthExpired):
         FACEBOOK.connect_accounts(Grant(code="x", redirect_uri="y"), APP, {}, wire.http)
+
+
+# --- metrics -------------------------------------------------------------------------------------------------
+
+POST_NODE, INSIGHTS = "GET /v26.0/1122_7788", "GET /v26.0/1122_7788/insights"
+# https://developers.facebook.com/docs/graph-api/reference/page/feed/
+COUNTED = {
+    "id": "1122_7788",
+    "shares": {"count": 3},
+    "comments": {"data": [], "summary": {"total_count": 4}},
+    "reactions": {"data": [], "summary": {"total_count": 21}},
+}
+SEEN = {"shares": 3, "comments": 4, "reactions": 21}
+
+
+def insight(name: str, value: Any) -> dict[str, Any]:
+    # https://developers.facebook.com/docs/graph-api/reference/page/insights/
+    return {
+        "name": name,
+        "period": "lifetime",
+        "values": [{"value": value}],
+        "id": f"1122_7788/insights/{name}",
+    }
+
+
+def test_read_metrics__asks_the_post_and_then_for_one_metric_alone(wire: Wire) -> None:
+    wire.expect(POST_NODE, json=COUNTED)
+    wire.expect(INSIGHTS, json={"data": [insight("post_media_view", 812)]})
+    reading = Reading(views=812, likes=21, comments=4, shares=3, raw={**SEEN, "post_media_view": 812})
+    assert FACEBOOK.read_metrics(["1122_7788"], session(wire)) == {"1122_7788": reading}
+    assert wire.requests[0].url.params["fields"] == (
+        "shares,comments.limit(0).summary(total_count),reactions.limit(0).summary(total_count)"
+    )
+    assert dict(wire.last.url.params) == {"metric": "post_media_view"}
+
+
+@pytest.mark.parametrize(
+    ("item", "views"),
+    [
+        (insight("post_media_view", "812"), 812),
+        (insight("post_media_view", {"paid": 12, "organic": 800}), 812),
+        (insight("post_media_view", {"paid": 12, "organic": None}), None),
+        (insight("post_media_view", {}), None),
+        (insight("post_media_view", {"paid": 10**18 - 1, "organic": 10**18 - 1}), None),
+        (insight("post_media_view", -1), None),
+        (insight("post_impressions", 5), None),
+        ({"name": "post_media_view", "total_value": {"value": 812}}, 812),
+        ({"name": "post_media_view", "values": []}, None),
+        ({"name": 5}, None),
+        (None, None),
+    ],
+)
+def test_read_metrics__views_come_in_several_forms_or_not_at_all(
+    wire: Wire, item: Any, views: int | None
+) -> None:
+    wire.expect(POST_NODE, json=COUNTED)
+    wire.expect(INSIGHTS, json={"data": [item]})
+    reading = FACEBOOK.read_metrics(["1122_7788"], session(wire))["1122_7788"]
+    assert isinstance(reading, Reading)
+    assert (reading.views, reading.likes) == (views, 21)
+
+
+def test_read_metrics__what_is_not_reported_is_no_zero(wire: Wire) -> None:
+    wire.expect(POST_NODE, json={"id": "1122_7788", "comments": {"data": []}, "reactions": None})
+    wire.expect(INSIGHTS, json={"data": []})  # a page with fewer than 100 likes
+    assert FACEBOOK.read_metrics(["1122_7788"], session(wire)) == {"1122_7788": Reading()}
+
+
+@pytest.mark.parametrize(("status", "code"), [(400, 100), (403, 200), (400, 10)])
+def test_read_metrics__counts_are_kept_where_insights_are_refused(wire: Wire, status: int, code: int) -> None:
+    wire.expect(POST_NODE, json=COUNTED)
+    wire.expect(INSIGHTS, status, json=failure(code))
+    reading = FACEBOOK.read_metrics(["1122_7788"], session(wire))["1122_7788"]
+    assert isinstance(reading, Reading)
+    assert (reading.views, reading.likes, reading.comments, reading.shares) == (None, 21, 4, 3)
+    assert f"(code {code})" in reading.raw["insights"]
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (failure(4), RateLimited),
+        (failure(190), AuthExpired),
+        (failure(2, is_transient=True), PlatformFailure),
+        (failure(100, is_transient=True), PlatformFailure),
+    ],
+)
+def test_read_metrics__trouble_with_insights_is_trouble(
+    wire: Wire, body: dict[str, Any], error: type[PlatformError]
+) -> None:
+    wire.expect(POST_NODE, json=COUNTED)
+    wire.expect(INSIGHTS, 400, json=body)
+    with pytest.raises(error):
+        FACEBOOK.read_metrics(["1122_7788"], session(wire))
+
+
+def test_read_metrics__a_post_that_cannot_be_seen_is_not_taken_for_deleted(wire: Wire) -> None:
+    wire.expect(POST_NODE, 400, json=failure(100, 33))
+    with pytest.raises(PlatformFailure, match="deleted, or out of our reach") as caught:
+        FACEBOOK.read_metrics(["1122_7788"], session(wire))
+    assert not caught.value.retryable
+
+
+def test_read_metrics__of_a_video_is_kept_what_comes(wire: Wire) -> None:
+    wire.expect("GET /v26.0/55", json={"id": "55"})
+    items = [insight("some_plays", 7), insight("by_kind", {"a": 1}), insight("Odd name!", 1)]
+    wire.expect("GET /v26.0/55/video_insights", json={"data": items})
+    found = FACEBOOK.read_metrics(["55"], session(wire))
+    assert found == {"55": Reading(raw={"some_plays": 7, "by_kind": 1})}
+    assert not wire.last.url.params
+
+
+def test_read_metrics__a_video_whose_numbers_are_refused_is_asked_about_no_more(wire: Wire) -> None:
+    wire.expect("GET /v26.0/55", json={"id": "55"})
+    wire.expect("GET /v26.0/55/video_insights", 400, json=failure(100))
+    assert isinstance(FACEBOOK.read_metrics(["55"], session(wire))["55"], Closed)
+
+
+@pytest.mark.parametrize(
+    "remote_id", ["my-slug", "..", "1/2", "me", "1?fields=access_token", "1_2_3", "\u0663_1"]
+)
+def test_read_metrics__ids_that_are_none_go_nowhere(wire: Wire, remote_id: str) -> None:
+    with pytest.raises(PlatformFailure, match="is no id to ask about"):
+        FACEBOOK.read_metrics([remote_id], session(wire))

@@ -493,3 +493,65 @@ def test_consent__a_code_becomes_a_short_lived_user_token_once(client: httpx.Cli
 
 def test_consent__refuses_unknown_scopes(client: httpx.Client) -> None:
     assert "error=invalid_scope" in consent(client, scope="publish_actions").headers["location"]
+
+
+COUNTED = "shares,comments.limit(0).summary(total_count),reactions.limit(0).summary(total_count)"
+
+
+def test_counts__grow_with_the_post_and_shares_are_left_out_at_zero(
+    sandbox: Sandbox, client: httpx.Client, page: str
+) -> None:
+    undated = sandbox.account("facebook", "cafe")["credentials"]["access_token"]
+    client.headers["Authorization"] = f"Bearer {undated}"
+    post = client.post(f"/{page}/feed", json={"message": "Hello"}).json()["id"]
+
+    def read() -> tuple[int, int]:
+        node = client.get(f"/{post}", params={"fields": COUNTED}).json()
+        [views] = client.get(f"/{post}/insights", params={"metric": "post_media_view"}).json()["data"]
+        assert ("shares" in node) is bool(sandbox.clock.ahead_seconds)
+        return node["reactions"]["summary"]["total_count"], views["values"][0]["value"]
+
+    assert read() == (0, 0)
+    sandbox.advance(30 * 86_400)
+    likes, views = read()
+    assert 0 < likes < views
+    sandbox.settings("facebook", counts_hidden=True)
+    assert client.get(f"/{post}", params={"fields": COUNTED}).json() == {"id": post}
+    assert client.get(f"/{post}/insights", params={"metric": "post_media_view"}).json() == {"data": []}
+
+
+def test_insights__one_unknown_metric_fails_them_all(client: httpx.Client, page: str) -> None:
+    post = client.post(f"/{page}/feed", json={"message": "Hello"}).json()["id"]
+    for metric in ("post_media_view,post_impressions", "post_impressions", ""):
+        answer = client.get(f"/{post}/insights", params={"metric": metric})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, 100)
+    for post_id in (f"{post}0", page):
+        answer = client.get(f"/{post_id}/insights", params={"metric": "post_media_view"})
+        assert answer.json()["error"]["error_subcode"] == 33
+
+
+def test_insights__need_the_task_and_the_permission(sandbox: Sandbox) -> None:
+    for options in ({"tasks": ["CREATE_CONTENT"]}, {"scopes": "pages_manage_posts"}):
+        made = sandbox.account("facebook", "shop", **options)
+        headers = {"Authorization": f"Bearer {made['credentials']['access_token']}"}
+        with httpx.Client(base_url=f"{sandbox.url('facebook')}/v26.0", headers=headers) as client:
+            post = client.post(f"/{made['external_id']}/feed", json={"message": str(options)}).json()["id"]
+            answer = client.get(f"/{post}/insights", params={"metric": "post_media_view"})
+            assert answer.json()["error"]["code"] == 200
+
+
+def test_insights__of_a_video_are_apart(sandbox: Sandbox, client: httpx.Client, page: str) -> None:
+    video = client.post(f"/{page}/videos", json={"file_url": f"{sandbox.media_url}/cat.mp4"}).json()["id"]
+    assert client.get(f"/{video}/video_insights").json()["data"][0]["values"] == [{"value": 0}]
+    assert client.get(f"/{video}/insights", params={"metric": "post_media_view"}).status_code == 400
+
+
+def test_delete_post__cannot_be_told_from_one_that_may_not_be_seen(
+    sandbox: Sandbox, client: httpx.Client, page: str
+) -> None:
+    post = client.post(f"/{page}/feed", json={"message": "Hello"}).json()["id"]
+    video = client.post(f"/{page}/videos", json={"file_url": f"{sandbox.media_url}/cat.mp4"}).json()["id"]
+    for post_id in (post, video):
+        sandbox.delete_post("facebook", post_id)
+        error = client.get(f"/{post_id}").json()["error"]
+        assert (error["code"], error["error_subcode"]) == (100, 33)
