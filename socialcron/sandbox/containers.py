@@ -85,6 +85,10 @@ class Containers(Graph):
     def user_body(self, account: Account) -> dict[str, Any]:
         """The account as a node."""
 
+    def post_body(self, post: Post) -> dict[str, Any]:
+        """A post as a node."""
+        return post.body
+
     # Who asks.
 
     def new_account(
@@ -226,7 +230,7 @@ class Containers(Graph):
             words = container.failure if state == "ERROR" else None
             body = {"id": name, self.status_field: state, self.failure_field: words}
         elif post and post.account is account and not post.deleted:
-            body = post.body
+            body = self.post_body(post)
         elif name == account.id:
             body = self.user_body(account)
         else:

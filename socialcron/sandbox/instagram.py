@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any, ClassVar
 
+from socialcron.sandbox.audience import audience
 from socialcron.sandbox.containers import IMAGE_BYTES, Container, Containers, truth
 from socialcron.sandbox.frame import Account, Limit, Post, Route
 from socialcron.sandbox.meta import DAY_SECONDS, graph_time
@@ -160,6 +161,24 @@ class Instagram(Containers):
         }
         return post
 
+    def post_body(self, post: Post) -> dict[str, Any]:
+        seen = self.seen_by(post)
+        return post.body | {"like_count": seen and seen.likes, "comments_count": seen and seen.comments}
+
+    def post_insights(self, request: Request) -> Reply:
+        """Of a story for a day, and only once five people have seen it."""
+        post = self.own_post(request)
+        seen = audience(post, self.now())
+        values = {"views": seen.views, "reach": seen.views * 3 // 4, "shares": seen.shares}
+        if post.body["media_product_type"] == "STORY":
+            if post.created_at <= self.now() - DAY_SECONDS:
+                raise self.refusal(404)
+            if seen.views < 5:
+                raise self.bad("Not enough viewers for the media to show insights", "10")
+            return self.insights(request, values | {"replies": seen.comments})
+        told = {"likes": seen.likes, "comments": seen.comments, "saved": seen.saves}
+        return self.insights(request, values | told)
+
     def list_media(self, request: Request) -> Reply:
         posts = self.listed(self.own(request))
         return self.listing(request, (p for p in posts if p.body["media_product_type"] != "STORY"))
@@ -186,5 +205,6 @@ class Instagram(Containers):
         ),
         Route("GET", "/{id}/media", list_media),
         Route("GET", "/{id}/stories", list_stories),
+        Route("GET", "/{id}/insights", post_insights, scope="instagram_business_manage_insights"),
         Route("GET", "/{id}/content_publishing_limit", limit),
     )

@@ -23,7 +23,7 @@ from socialcron.errors import (
     Rejected,
     Unavailable,
 )
-from socialcron.model import Account, Confirmed, Look, Media, PreparedStep, Ready, Saved, Step, Wait
+from socialcron.model import Account, Confirmed, Look, Media, PreparedStep, Reading, Ready, Saved, Step, Wait
 from socialcron.platforms.base import App, Grant
 from socialcron.platforms.containers import digest
 from socialcron.platforms.http import Session
@@ -691,3 +691,93 @@ def test_identify__by_facebook_needs_a_page_or_an_id(wire: Wire) -> None:
     with pytest.raises(PlatformFailure) as caught:
         INSTAGRAM.identify(session(wire, login="facebook"))
     assert "page_id" in str(caught.value.hint)
+
+
+# --- metrics -------------------------------------------------------------------------------------------------
+
+NODE, INSIGHTS = f"GET {ROOT}/17920", f"GET {ROOT}/17920/insights"
+
+
+def told(**values: Any) -> dict[str, Any]:
+    # .../reference/instagram-media/insights
+    data = [
+        {"name": name, "period": "lifetime", "values": [{"value": value}]} for name, value in values.items()
+    ]
+    return {"data": data}
+
+
+def node(wire: Wire, product: str | None, **more: Any) -> None:
+    wire.expect(NODE, json={"id": "17920", "media_product_type": product, **more})
+
+
+@pytest.mark.parametrize("product", ["FEED", "REELS"])
+def test_read_metrics__asks_for_what_this_kind_of_post_has(wire: Wire, product: str) -> None:
+    numbers = {"views": 310, "reach": 200, "likes": 9, "comments": 0, "saved": 3, "shares": 4}
+    node(wire, product, like_count=8, comments_count=0)
+    wire.expect(INSIGHTS, json=told(**numbers))
+    raw = {"like_count": 8, "comments_count": 0, **numbers}
+    reading = Reading(views=310, likes=9, comments=0, shares=4, saves=3, raw=raw)
+    assert INSTAGRAM.read_metrics(["17920"], session(wire)) == {"17920": reading}
+    assert wire.requests[0].url.params["fields"] == "media_product_type,like_count,comments_count"
+    assert wire.last.url.params["metric"] == "views,reach,likes,comments,saved,shares"
+
+
+def test_read_metrics__a_story_has_replies_and_neither_likes_nor_saves(wire: Wire) -> None:
+    node(wire, "STORY", like_count=0, comments_count=0)
+    wire.expect(INSIGHTS, json=told(views=31, reach=20, replies=2, shares=1))
+    raw = {"views": 31, "reach": 20, "replies": 2, "shares": 1}
+    reading = Reading(views=31, comments=2, shares=1, raw=raw)
+    assert INSTAGRAM.read_metrics(["17920"], session(wire)) == {"17920": reading}
+    assert wire.last.url.params["metric"] == "views,reach,replies,shares"
+
+
+def test_read_metrics__a_story_that_few_have_seen_has_no_numbers(wire: Wire) -> None:
+    node(wire, "STORY")
+    wire.expect(INSIGHTS, 400, json=refusal(10, message="Not enough viewers"))
+    reading = INSTAGRAM.read_metrics(["17920"], session(wire))["17920"]
+    assert (reading.views, reading.comments, reading.shares) == (None, None, None)
+    assert "Not enough viewers" in reading.raw["insights"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{"json": {"data": []}}, {"answer": 400, "json": refusal(100)}, {"answer": 400, "json": refusal(10)}],
+)
+def test_read_metrics__the_post_itself_tells_likes_while_there_are_no_insights(
+    wire: Wire, answer: dict[str, Any]
+) -> None:
+    node(wire, "FEED", like_count=8, comments_count=2)
+    wire.expect(INSIGHTS, **answer)
+    reading = INSTAGRAM.read_metrics(["17920"], session(wire))["17920"]
+    assert (reading.views, reading.likes, reading.comments, reading.saves) == (None, 8, 2, None)
+
+
+def test_read_metrics__a_kind_of_post_that_is_new_is_not_asked_for_metrics_it_may_not_have(
+    wire: Wire,
+) -> None:
+    node(wire, "HOLOGRAM", like_count=8)
+    reading = Reading(likes=8, raw={"like_count": 8})
+    assert INSTAGRAM.read_metrics(["17920"], session(wire)) == {"17920": reading}
+
+
+def test_read_metrics__what_is_not_reported_is_no_zero(wire: Wire) -> None:
+    node(wire, "FEED")
+    wire.expect(INSIGHTS, json={"data": []})
+    assert INSTAGRAM.read_metrics(["17920"], session(wire)) == {"17920": Reading()}
+
+
+def test_read_metrics__a_post_that_cannot_be_seen_says_nothing_of_the_account(wire: Wire) -> None:
+    """Everywhere else 100/33 means that a person must connect it again."""
+    wire.expect(NODE, 400, json=refusal(100, 33))
+    with pytest.raises(PlatformFailure, match="deleted, or out of our reach"):
+        INSTAGRAM.read_metrics(["17920"], session(wire))
+
+
+@pytest.mark.parametrize(
+    ("code", "error"), [(4, RateLimited), (190, AuthExpired), (2, PlatformFailure), (-1, PlatformFailure)]
+)
+def test_read_metrics__trouble_is_trouble(wire: Wire, code: int, error: type[PlatformError]) -> None:
+    node(wire, "FEED", like_count=8)
+    wire.expect(INSIGHTS, 400, json=refusal(code))
+    with pytest.raises(error):
+        INSTAGRAM.read_metrics(["17920"], session(wire))

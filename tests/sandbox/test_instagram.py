@@ -328,3 +328,53 @@ def test_scope__publishing_needs_it(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("path", ["/v26.0/refresh_access_token", "/me", "/v26.0/1/2/3"])
 def test_path__is_taken_as_documented(sandbox: Sandbox, client: Client, path: str) -> None:
     assert code(httpx.get(f"{sandbox.url('instagram')}{path}", headers=client.headers)) == "100/33"
+
+
+def insights(client: Client, media: str, metric: str) -> dict[str, Any]:
+    body = client.get(f"/{media}/insights", params={"metric": metric}).json()
+    if "error" in body:
+        return {"error": body["error"]["code"]}
+    return {item["name"]: item["values"][0]["value"] for item in body["data"]}
+
+
+def test_insights__grow_with_the_post_and_can_be_hidden(sandbox: Sandbox, client: Client) -> None:
+    media, metric = client.image(), "views,reach,likes,comments,saved,shares"
+    assert insights(client, media, metric) == dict.fromkeys(metric.split(","), 0)
+    sandbox.advance(DAY)
+    day = insights(client, media, metric)
+    sandbox.advance(6 * DAY)
+    week = insights(client, media, metric)
+    assert 0 < day["likes"] < day["views"] < week["views"]
+    fields = {"fields": "media_product_type,like_count,comments_count"}
+    assert client.get(f"/{media}", params=fields).json()["like_count"] == week["likes"]
+    sandbox.settings("instagram", counts_hidden=True)
+    assert insights(client, media, metric) == {}
+    assert client.get(f"/{media}", params=fields).json() == {"media_product_type": "FEED", "id": media}
+
+
+def test_insights__one_metric_of_another_kind_fails_them_all(client: Client) -> None:
+    assert insights(client, client.image(), "views,replies") == {"error": 100}
+    assert insights(client, "123", "views") == {"error": 100}
+
+
+def test_insights__of_a_story_need_viewers_and_last_a_day(sandbox: Sandbox, client: Client) -> None:
+    container = client.container(image_url="a.jpg", media_type="STORIES")
+    client.state(container)
+    story = client.publish(container).json()["id"]
+    assert insights(client, story, "views") == {"error": 10}
+    sandbox.advance(DAY - 60)
+    assert insights(client, story, "views,reach,replies,shares").keys() == {
+        "views",
+        "reach",
+        "replies",
+        "shares",
+    }
+    assert insights(client, story, "likes") == {"error": 100}
+    sandbox.advance(60)
+    assert insights(client, story, "views") == {"error": 100}
+
+
+def test_insights__need_their_scope(sandbox: Sandbox) -> None:
+    scopes = "instagram_business_basic,instagram_business_content_publish"
+    with Client(sandbox, scopes=scopes) as client:
+        assert insights(client, client.image(), "views") == {"error": 200}
