@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from socialcron.errors import PlatformError, PlatformFailure, Rejected
+from socialcron.errors import AuthExpired, PlatformError, PlatformFailure, Rejected
 from socialcron.model import (
     Account,
+    Closed,
     Confirmed,
     Connectable,
     Identity,
@@ -22,6 +23,7 @@ from socialcron.model import (
     Media,
     PreparedStep,
     Problem,
+    Reading,
     Ready,
     Saved,
     Step,
@@ -36,9 +38,11 @@ from socialcron.platforms.base import (
     Grant,
     Limit,
     MediaRule,
+    Metrics,
     key_text,
     optional_str,
     require_str,
+    total,
 )
 from socialcron.platforms.http import Http, Session
 from socialcron.platforms.text import field, links, with_link
@@ -163,6 +167,12 @@ class Threads:
             scope_separator=",",
         ),
         refresh_early_seconds=containers.REFRESH_EARLY_SECONDS,
+        metrics=Metrics(
+            batch_size=1,
+            counts=frozenset({"views", "likes", "comments", "shares"}),
+            source="https://developers.facebook.com/docs/threads/insights",
+            date=_READ_ON,
+        ),
         reconcile="handle",
         handle_ttl_seconds=containers.HANDLE_TTL_SECONDS,
         honest_limits="Media only from public addresses, and only testers of the app until Meta has reviewed it. A "
@@ -218,6 +228,14 @@ class Threads:
         Source: https://developers.facebook.com/docs/threads/reference/user
         """
         return containers.reconcile(step, session, _SHAPE)
+
+    def read_metrics(self, remote_ids: Sequence[str], session: Session) -> Mapping[str, Reading | Closed]:
+        """Comments of a post are all replies below it, those of a reply the direct ones. Saves are not told.
+
+        Closed to a token without threads_manage_insights.
+        Source: https://developers.facebook.com/docs/threads/insights
+        """
+        return {remote_id: _reading(remote_id, session) for remote_id in remote_ids}
 
     def can_refresh(self, credentials: Mapping[str, Any]) -> bool:
         """A long-lived token is refreshed with itself, once it is 24 hours old."""
@@ -298,6 +316,25 @@ def _choices(step: Step, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The post's own choices before the account's. Replies have none: they follow the post they belong to."""
     given = {**settings, **step.options}
     return {name: given[name] for name in Threads.declaration.options if given.get(name)}
+
+
+# --- metrics ---------------------------------------------------------------------------------------------------
+
+
+def _reading(media_id: str, session: Session) -> Reading | Closed:
+    """Shares are reposts and quotes; how often the share sheet was used is in `raw` alone."""
+    told = meta.read_insights(media_id, "views,likes,replies,reposts,quotes,shares", session)
+    if isinstance(told, AuthExpired):
+        return Closed(told)
+    if isinstance(told, PlatformError):
+        raise told
+    return Reading(
+        views=told.get("views"),
+        likes=told.get("likes"),
+        comments=told.get("replies"),
+        shares=total(told.get("reposts"), told.get("quotes")),
+        raw=told,
+    )
 
 
 # --- limits ----------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from socialcron.sandbox.audience import audience
 from socialcron.sandbox.containers import IMAGE_BYTES, Container, Containers, truth
 from socialcron.sandbox.frame import Account, Limit, Post, Route
 from socialcron.sandbox.meta import DAY_SECONDS, graph_time
@@ -147,6 +148,20 @@ class Threads(Containers):
         }
         return post
 
+    def post_insights(self, request: Request) -> Reply:
+        """Real replies are among those of the audience."""
+        post = self.own_post(request)
+        seen = audience(post, self.now())
+        values = {
+            "views": seen.views,
+            "likes": seen.likes,
+            "replies": seen.comments + sum(other.reply_to == post.id for other in post.account.posts),
+            "reposts": seen.shares - seen.shares // 4,
+            "quotes": seen.shares // 4,
+            "shares": seen.shares // 2,
+        }
+        return self.insights(request, values)
+
     def list_threads(self, request: Request) -> Reply:
         return self.listing(request, (p for p in self.listed(self.own(request)) if not p.reply_to))
 
@@ -169,6 +184,7 @@ class Threads(Containers):
         Route("GET", "/{id}/threads", list_threads),
         Route("GET", "/{id}/replies", list_replies, scope="threads_read_replies"),
         Route("GET", "/{id}/threads_publishing_limit", limit),
+        Route("GET", "/{id}/insights", post_insights, scope="threads_manage_insights"),
     )
 
 

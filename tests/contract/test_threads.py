@@ -15,7 +15,19 @@ import httpx
 import pytest
 
 from socialcron.errors import AuthExpired, PlatformError, PlatformFailure, RateLimited, Rejected
-from socialcron.model import Account, Confirmed, Look, Media, PreparedStep, Ready, Saved, Step, Wait
+from socialcron.model import (
+    Account,
+    Closed,
+    Confirmed,
+    Look,
+    Media,
+    PreparedStep,
+    Reading,
+    Ready,
+    Saved,
+    Step,
+    Wait,
+)
 from socialcron.platforms.base import App, Grant
 from socialcron.platforms.containers import digest
 from socialcron.platforms.http import Session
@@ -426,3 +438,70 @@ def test_connect_accounts__goes_to_base_url_where_it_is_set(wire: Wire) -> None:
     settings = {"base_url": "http://127.0.0.1:9/threads"}
     THREADS.connect_accounts(Grant(code="c", redirect_uri="http://a/"), APP, settings, wire.http)
     assert {request.url.host for request in wire.requests} == {"127.0.0.1"}
+
+
+# --- metrics -------------------------------------------------------------------------------------------------
+
+INSIGHTS = "GET /v1.0/17920/insights"
+# https://developers.facebook.com/docs/threads/insights
+NUMBERS = {"views": 310, "likes": 100, "replies": 0, "reposts": 3, "quotes": 1, "shares": 7}
+
+
+def refusal(code: int, subcode: int | None = None) -> dict[str, Any]:
+    error = {"message": "No", "type": "OAuthException", "code": code, "fbtrace_id": "A1"}
+    return {"error": error | ({"error_subcode": subcode} if subcode else {})}
+
+
+def told(**values: Any) -> dict[str, Any]:
+    data = [
+        {"name": name, "period": "lifetime", "values": [{"value": value}]} for name, value in values.items()
+    ]
+    return {"data": data}
+
+
+def test_read_metrics__is_one_request_and_keeps_the_share_sheet_apart(wire: Wire) -> None:
+    wire.expect(INSIGHTS, json=told(**NUMBERS))
+    reading = Reading(views=310, likes=100, comments=0, shares=4, raw=NUMBERS)
+    assert THREADS.read_metrics(["17920"], session(wire)) == {"17920": reading}
+    assert wire.last.url.params["metric"] == "views,likes,replies,reposts,quotes,shares"
+
+
+def test_read_metrics__values_may_sit_elsewhere(wire: Wire) -> None:
+    wire.expect(INSIGHTS, json={"data": [{"name": "likes", "total_value": {"value": 100}}]})
+    assert THREADS.read_metrics(["17920"], session(wire)) == {"17920": Reading(likes=100, raw={"likes": 100})}
+
+
+@pytest.mark.parametrize(("values", "raw"), [({}, {}), ({"reposts": 3, "views": "many"}, {"reposts": 3})])
+def test_read_metrics__what_is_not_reported_is_no_zero(
+    wire: Wire, values: dict[str, Any], raw: dict[str, int]
+) -> None:
+    wire.expect(INSIGHTS, json=told(**values))
+    assert THREADS.read_metrics(["17920"], session(wire)) == {"17920": Reading(raw=raw)}
+
+
+@pytest.mark.parametrize(("status", "code"), [(400, 10), (403, 200)])
+def test_read_metrics__numbers_are_closed_to_a_token_without_the_scope(
+    wire: Wire, status: int, code: int
+) -> None:
+    wire.expect(INSIGHTS, status, json=refusal(code))
+    found = THREADS.read_metrics(["17920"], session(wire))["17920"]
+    assert isinstance(found, Closed)
+    assert isinstance(found.error, AuthExpired)
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (refusal(190), AuthExpired),
+        (refusal(4), RateLimited),
+        (refusal(2), PlatformFailure),
+        (refusal(100), Rejected),
+        (refusal(100, 33), PlatformFailure),
+    ],
+)
+def test_read_metrics__trouble_is_trouble(
+    wire: Wire, body: dict[str, Any], error: type[PlatformError]
+) -> None:
+    wire.expect(INSIGHTS, 400, json=body)
+    with pytest.raises(error):
+        THREADS.read_metrics(["17920"], session(wire))

@@ -190,3 +190,26 @@ def test_usage__is_not_told(client: Client) -> None:
     for _ in range(60):
         answer = client.get("/me", params={"fields": "id,username"})
     assert "x-app-usage" not in answer.headers
+
+
+def test_insights__grow_with_the_post_and_count_real_replies(sandbox: Sandbox, client: Client) -> None:
+    post = client.say("Hello")
+    client.say("and more", reply_to_id=post)
+
+    def read(metric: str = "views,likes,replies,reposts,quotes,shares") -> dict[str, int]:
+        body = client.get(f"/{post}/insights", params={"metric": metric}).json()
+        return {item["name"]: item["values"][0]["value"] for item in body["data"]}
+
+    assert read() == {"views": 0, "likes": 0, "replies": 1, "reposts": 0, "quotes": 0, "shares": 0}
+    sandbox.advance(86_400)
+    day = read()
+    sandbox.advance(6 * 86_400)
+    assert 0 < day["likes"] < day["views"] < read("views")["views"]
+    sandbox.settings("threads", counts_hidden=True)
+    assert read() == {}
+
+
+def test_insights__one_unknown_metric_fails_them_all(client: Client) -> None:
+    for metric in ("views,saves", "plays", ""):
+        answer = client.get(f"/{client.say(metric or 'none')}/insights", params={"metric": metric})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, 100)
