@@ -33,7 +33,7 @@ from socialcron.errors import (
     Unavailable,
     UsageError,
 )
-from socialcron.model import Accepted, Account, Confirmed, Gone, Media, PreparedStep, Reading, Step
+from socialcron.model import Accepted, Account, Closed, Confirmed, Gone, Media, PreparedStep, Reading, Step
 from socialcron.platforms import registry
 from socialcron.platforms.base import Adapter, App
 from socialcron.platforms.http import REFUSALS, Answer, Http, Session
@@ -608,12 +608,12 @@ def test_declaration__metrics_are_read_where_they_are_declared() -> None:
             assert date(2026, 1, 1) <= date.fromisoformat(metrics.date) <= date(2026, 12, 31)
 
 
-def asked(platform: Platform, number: int, session: Session) -> Mapping[str, Reading | Gone]:
+def asked(platform: Platform, number: int, session: Session) -> Mapping[str, Reading | Gone | Closed]:
     """What is found of so many posts; nothing where that is an error, which it may be if it is one of ours."""
     ids = [platform.sample.remote_id.format(number=index) for index in range(number)]
     adapter: Any = platform.adapter
     try:
-        found: Mapping[str, Reading | Gone] = adapter.read_metrics(ids, session)
+        found: Mapping[str, Reading | Gone | Closed] = adapter.read_metrics(ids, session)
     except PlatformError as exc:
         clean(exc, platform.name)
         return {}
@@ -621,12 +621,12 @@ def asked(platform: Platform, number: int, session: Session) -> Mapping[str, Rea
     return found
 
 
-def invented(found: Mapping[str, Reading | Gone]) -> dict[str, Reading | Gone]:
+def invented(found: Mapping[str, Reading | Gone | Closed]) -> dict[str, Reading | Gone | Closed]:
     """What says more than "not reported"."""
     return {
         remote_id: said
         for remote_id, said in found.items()
-        if isinstance(said, Gone) or any(getattr(said, name) is not None for name in COUNTS)
+        if not isinstance(said, Reading) or any(getattr(said, name) is not None for name in COUNTS)
     }
 
 
