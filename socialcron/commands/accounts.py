@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, tzinfo
@@ -73,6 +74,7 @@ StatusOption = Annotated[
     ),
 ]
 STATUSES = ("active", "needs_reconnect", "disabled")
+REFRESH = "accounts refresh"
 REFRESHED = {
     "refreshed": "renewed",
     "fresh": "renewed by another run",
@@ -440,13 +442,15 @@ def refresh_command(
     Without ID, --expiring or --all: those the platform wants renewed by now. Prints nothing when there are none. Exit 1
     if an account named by its ID could not be renewed, and with --strict if any could not.
     """
-    with command_context("accounts refresh", json=json, env_file=env_file) as ctx:
+    with command_context(REFRESH, json=json, env_file=env_file) as ctx:
         from socialcron.batches.refreshing import refresh_accounts
+        from socialcron.store import runs
 
         if bool(account_ids) + (expiring is not None) + everything > 1:
             raise UsageError("give ids, --expiring or --all, and not two of them")
         for account_id in account_ids or ():
             account_row(ctx, account_id)
+        started = time.monotonic()
         results, interrupted = refresh_accounts(
             ctx.database,
             ctx.settings,
@@ -454,20 +458,24 @@ def refresh_command(
             within_seconds=None if expiring is None else expiring * 86_400,
             everything=everything,
         )
-        zone = display_zone(ctx.settings)
         counts = {word: sum(found.outcome == word for found in results) for word in REFRESHED}
-        lines = [_refreshed_line(found, zone) for found in results if account_ids or found.outcome != "fresh"]
-        if everything:  # not one line for each that never ends
-            lines = [
-                _refreshed_line(found, zone) for found in results if found.outcome not in ("fresh", "fixed")
-            ]
-        ctx.emit({**counts, "accounts": results}, text="\n".join(lines) or None)
-        if interrupted:
-            raise typer.Exit(ExitCode.INTERRUPTED)
         failed = sum(counts[word] for word in ("failed", "lost", "off", "left"))
         failed += 0 if everything else counts["fixed"]
-        if failed and (strict or account_ids):
-            raise typer.Exit(ExitCode.ITEM_FAILED)
+        exit_code = ExitCode.ITEM_FAILED if failed and (strict or account_ids) else ExitCode.OK
+        exit_code = ExitCode.INTERRUPTED if interrupted else exit_code
+        if not account_ids and not results:
+            runs.heartbeat(ctx.database, REFRESH)
+        elif not account_ids:
+            seconds = time.monotonic() - started
+            runs.record_run(
+                ctx.database, REFRESH, duration_seconds=seconds, exit_code=exit_code, outcome=counts
+            )
+        # By cron only what is news; under --all not one line for each account whose tokens never end.
+        silent = () if account_ids else ("fresh", "fixed") if everything else ("fresh",)
+        zone = display_zone(ctx.settings)
+        lines = [_refreshed_line(found, zone) for found in results if found.outcome not in silent]
+        ctx.emit({**counts, "accounts": results}, text="\n".join(lines) or None)
+        raise typer.Exit(exit_code)
 
 
 def _refreshed_line(found: Any, zone: tzinfo) -> str:

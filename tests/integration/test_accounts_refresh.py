@@ -37,6 +37,8 @@ def test_refresh__is_silent_when_nothing_ends_soon(cli: Cli, world: World, x: in
     assert (ran.exit_code, ran.stdout) == (0, "")
     data = cli("accounts", "refresh", "--json").data
     assert (data["refreshed"], data["accounts"]) == (0, [])
+    (run,) = cli("status", "--json").data["runs"]
+    assert (run["command"], run["idle"]) == ("accounts refresh", True)
 
 
 def test_refresh__renews_an_idle_account_in_time(cli: Cli, world: World, x: int) -> None:
@@ -48,6 +50,8 @@ def test_refresh__renews_an_idle_account_in_time(cli: Cli, world: World, x: int)
     assert (ran.exit_code, ran.stdout.count("\n")) == (0, 1)
     assert ran.stdout.startswith(f"account {x} (x me): renewed, good until ")
     assert account_row(world, x, "token_version", "status") == (version + 1, "active")
+    (run,) = cli("status", "--json").data["runs"]
+    assert (run["command"], run["outcome"]["refreshed"], run["exit_code"]) == ("accounts refresh", 1, 0)
     assert cli("accounts", "test", x, "--json").data["ok"] is True
 
 
