@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote
 
 from socialcron.errors import (
     AuthExpired,
@@ -27,12 +28,14 @@ from socialcron.errors import (
 )
 from socialcron.model import (
     Account,
+    Closed,
     Confirmed,
     Identity,
     LimitSeen,
     Look,
     PreparedStep,
     Problem,
+    Reading,
     Ready,
     Step,
     Tokens,
@@ -43,10 +46,13 @@ from socialcron.platforms.base import (
     Declaration,
     Limit,
     MediaRule,
+    Metrics,
+    count,
     default_error,
     key_text,
     optional_str,
     require_str,
+    total,
 )
 from socialcron.platforms.files import file_name, open_file
 from socialcron.platforms.http import Answer, Http, Session
@@ -67,6 +73,7 @@ _PATH = "/api/v10/webhooks/:id/:token"
 _ADDRESS = re.compile(
     r"https://(?:[\w-]+\.)?discord(?:app)?\.com/api(?:/v\d+)?/webhooks/(\d+)/([\w-]+)/?", re.ASCII
 )
+_NOT_THERE = (10003, 10008, 10015)  # channel, message, webhook: what a 404 says in Discord's own words
 _EPOCH_MS = 1_420_070_400_000  # https://docs.discord.com/developers/reference#snowflakes
 _SUPPRESS_EMBEDS = 4  # https://docs.discord.com/developers/resources/message#message-object-message-flags
 _FILE_BYTES = 10 * 2**20  # each; servers that were boosted take more, webhooks are not told how much
@@ -146,6 +153,12 @@ class Discord:
             "thread_name": "title of the new thread, in forum and media channels",
             "embeds": "list of embed objects, as Discord documents them",
         },
+        metrics=Metrics(
+            batch_size=1,
+            counts=frozenset({"likes"}),
+            source=f"{_DOCS}/resources/webhook#get-webhook-message",
+            date=_READ_ON,
+        ),
         reconcile="listing",
         honest_limits="Webhooks cannot read their channel. With a bot_token (a bot that may View Channel and Read "
         "Message History, and has the Message Content intent) lost answers are settled by listing the channel; without "
@@ -295,6 +308,33 @@ class Discord:
             if not messages:  # the channel's beginning, if there was anything to see at all
                 return Look(matches=tuple(matches), complete=bool(before) and not doubtful)
         return Look(matches=tuple(matches), complete=False)
+
+    def read_metrics(self, remote_ids: Sequence[str], session: Session) -> Mapping[str, Reading | Closed]:
+        """Reactions to one message; there are none where it lists none. Discord counts nothing else.
+
+        What is not found is not asked for again, as Discord demands. It need not be deleted: a message whose own
+        options sent it to a thread is found there alone.
+        Source: https://docs.discord.com/developers/resources/webhook#get-webhook-message
+        """
+        [remote_id] = remote_ids
+        thread_id = session.settings.get("thread_id")
+        answer = session.read(
+            "GET",
+            f"{_PATH}/messages/{quote(remote_id, safe='')}",
+            params={"thread_id": str(thread_id)} if thread_id else None,
+            accept=(404,),
+        )
+        if not answer.ok:
+            refusal = session.explain(answer)
+            if not isinstance(answer.json, Mapping) or answer.json.get("code") not in _NOT_THERE:
+                raise refusal
+            return {remote_id: Closed(refusal)}
+        require_str(answer.json, "id", session.where)
+        listed = answer.json.get("reactions") or []
+        if not isinstance(listed, list):
+            listed = [None]
+        reactions = [count(one.get("count")) if isinstance(one, Mapping) else None for one in listed]
+        return {remote_id: Reading(likes=total(*reactions), raw={"reactions": reactions})}
 
     def can_refresh(self, credentials: Mapping[str, Any]) -> bool:
         """A webhook's token lives as long as the webhook."""

@@ -332,7 +332,14 @@ class Discord(Platform):
         return message
 
     def get_message(self, request: Request) -> Reply:
-        return Reply(200, self._own(request).body)
+        """Of a message in a thread, the thread must be named. Reactions stand there once there are some."""
+        post = self._own(request)
+        place = request.query("thread_id", request.account.extra["channel_id"])
+        if place != post.body["channel_id"]:
+            raise self.refusal(404, "Unknown Message", "10008")
+        seen, thumb = self.seen_by(post), {"id": None, "name": "👍"}
+        reactions = [{"emoji": thumb, "count": seen.likes, "me": False} if seen else {"emoji": thumb}]
+        return Reply(200, post.body | ({"reactions": reactions} if seen is None or seen.likes else {}))
 
     def delete_message(self, request: Request) -> Reply:
         self.delete_post(self._own(request))

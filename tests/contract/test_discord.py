@@ -24,7 +24,19 @@ from socialcron.errors import (
     RateLimited,
     Rejected,
 )
-from socialcron.model import Account, Confirmed, Identity, Look, Media, Poll, PreparedStep, Ready, Step
+from socialcron.model import (
+    Account,
+    Closed,
+    Confirmed,
+    Identity,
+    Look,
+    Media,
+    Poll,
+    PreparedStep,
+    Reading,
+    Ready,
+    Step,
+)
 from socialcron.platforms.base import App
 from socialcron.platforms.discord import Discord
 from socialcron.platforms.http import Session
@@ -615,6 +627,70 @@ def test_reconcile__an_unusable_listing_is_an_error(wire: Wire, answer: Any) -> 
     with pytest.raises(PlatformFailure) as caught:
         DISCORD.reconcile(sent(), session(wire, bot=True))
     assert caught.value.retryable
+
+
+# --- read_metrics ------------------------------------------------------------------------------------------
+
+# https://docs.discord.com/developers/resources/webhook#get-webhook-message
+READ = f"GET /api/v10/webhooks/123/{TOKEN}/messages/{MESSAGE['id']}"
+
+
+def reading(wire: Wire, **more: Any) -> Any:
+    wire.expect(READ, json=MESSAGE | more)
+    return DISCORD.read_metrics([MESSAGE["id"]], session(wire))[MESSAGE["id"]]
+
+
+def test_read_metrics__counts_reactions(wire: Wire) -> None:
+    listed = [{"count": 3, "emoji": {"name": "👍"}}, {"count": 1, "emoji": {"id": "41", "name": "cat"}}]
+    assert reading(wire, reactions=listed) == Reading(likes=4, raw={"reactions": [3, 1]})
+    assert not wire.last.url.query
+    assert "authorization" not in wire.last.headers
+
+
+def test_read_metrics__a_message_that_lists_no_reactions_has_none(wire: Wire) -> None:
+    assert reading(wire) == Reading(likes=0, raw={"reactions": []})
+
+
+@pytest.mark.parametrize("listed", [[{"count": 3}, {"count": "many"}], [None], {"count": 3}, "3"])
+def test_read_metrics__nonsense_is_no_number(wire: Wire, listed: Any) -> None:
+    assert reading(wire, reactions=listed).likes is None
+
+
+def test_read_metrics__asks_in_the_accounts_thread(wire: Wire) -> None:
+    wire.expect(READ, json=MESSAGE)
+    DISCORD.read_metrics([MESSAGE["id"]], session(wire, thread_id="77"))
+    assert dict(wire.last.url.params) == {"thread_id": "77"}
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [(10008, "Unknown Message"), (10003, "Unknown Channel"), (10015, "Unknown Webhook")]
+)
+def test_read_metrics__what_is_not_found_is_not_asked_for_again(wire: Wire, code: int, words: str) -> None:
+    wire.expect(READ, 404, json={"message": words, "code": code})
+    [closed] = DISCORD.read_metrics([MESSAGE["id"]], session(wire)).values()
+    assert isinstance(closed, Closed)
+    assert words in str(closed.error)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (404, {}, AuthExpired),
+        (404, [], AuthExpired),
+        (401, {"message": "Invalid Webhook Token", "code": 50027}, AuthExpired),
+        (429, {"message": "You are being rate limited.", "retry_after": 64.57, "global": False}, RateLimited),
+        (500, {}, PlatformFailure),
+        (200, {}, PlatformFailure),
+        (200, [], PlatformFailure),
+    ],
+)
+def test_read_metrics__trouble_is_an_error(
+    wire: Wire, status: int, body: Any, kind: type[PlatformError]
+) -> None:
+    wire.expect(READ, status, json=body)
+    with pytest.raises(kind) as caught:
+        DISCORD.read_metrics([MESSAGE["id"]], session(wire))
+    assert TOKEN not in str(caught.value)
 
 
 # --- secrets -----------------------------------------------------------------------------------------------

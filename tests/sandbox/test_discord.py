@@ -187,6 +187,23 @@ def test_thread__is_posted_into_or_opened(quick: Sandbox) -> None:
         assert webhook.say(query=f"?wait=true&thread_id={opened}").status_code == 200
 
 
+def test_reactions__grow_and_hide(quick: Sandbox, webhook: Webhook) -> None:
+    address = f"{webhook.address}/messages/{webhook.say().json()['id']}"
+    assert "reactions" not in webhook.get(address).json()
+    quick.advance(30 * 86_400)
+    [reaction] = webhook.get(address).json()["reactions"]
+    assert reaction["count"] > 0
+    quick.settings("discord", counts_hidden=True)
+    assert webhook.get(address).json()["reactions"] == [{"emoji": reaction["emoji"]}]
+
+
+def test_message__in_a_thread_is_found_there_alone(quick: Sandbox) -> None:
+    with Webhook(quick, threads=("77",)) as webhook, webhook.bot:
+        address = f"{webhook.address}/messages/{webhook.say(query='?wait=true&thread_id=77').json()['id']}"
+        assert webhook.get(address, params={"thread_id": "77"}).status_code == 200
+        assert refused(webhook.get(address)) == (404, 10008)
+
+
 def test_message__can_be_deleted(quick: Sandbox, webhook: Webhook) -> None:
     address = f"{webhook.address}/messages/{webhook.say().json()['id']}"
     assert webhook.delete(address).status_code == 204
