@@ -19,6 +19,7 @@ from socialcron.exitcodes import ExitCode
 COMMANDS: dict[str, tuple[str, str]] = {
     "post-due": ("post_due", "Publish posts whose time has come, then exit."),
     "collect-metrics": ("collect_metrics", "Read views, likes and the like of published posts, then exit."),
+    "trigger-monitoring": ("trigger_monitoring", "Read watched public profiles, then exit."),
     "reset-stuck": ("reset_stuck", "Take posts back from runs that died."),
     "reset-ratelimits": ("reset_ratelimits", "Clear rate limits whose window has passed."),
     "maintain": ("maintain", "Drop old history, make partitions, heal hints; for once a day."),
@@ -28,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "accounts": ("accounts", "Connect and manage accounts."),
     "posts": ("posts", "Write, inspect, approve, retry and settle posts."),
     "metrics": ("metrics", "Look at what published posts gained."),
+    "profiles": ("profiles", "Watch public profiles: what they post, and how it grows."),
     "export": ("export", "Write posts or readings as CSV or JSON lines."),
     "platforms": ("platforms", "Show what each platform can do and its limits."),
     "sandbox": ("sandbox", "Serve local stand-ins of the platforms."),
@@ -179,4 +181,4 @@ def _command_name(arguments: Sequence[str]) -> str:
     return " ".join(words) if words and not words[0].startswith("-") else "socialcron"
 
 
-_SINGLE = COMMANDS.keys() - {"db", "accounts", "posts", "metrics", "export", "platforms"}
+_SINGLE = COMMANDS.keys() - {"db", "accounts", "posts", "metrics", "profiles", "export", "platforms"}

@@ -160,6 +160,8 @@ class Settings:
         "SOCIALCRON_APP_NAME_CLIENT_SECRET", "a client secret"
     )
     scrapecreators_api_key: str | None = _secret("SCRAPECREATORS_API_KEY", "an API key")
+    scrapecreators_url: str | None = _setting("SOCIALCRON_SCRAPECREATORS_URL", _address, "an https address")
+    monitoring_max_pages: int = _number("SOCIALCRON_MONITORING_MAX_PAGES", 500)
     supabase_url: str | None = _plain("SUPABASE_URL", "https://PROJECT.supabase.co")
     supabase_service_role_key: str | None = _secret("SUPABASE_SERVICE_ROLE_KEY", "the service role key")
 

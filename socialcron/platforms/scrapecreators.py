@@ -24,6 +24,7 @@ from socialcron.platforms.http import Answer, Http, Session
 BASE_URL = "https://api.scrapecreators.com"
 DEADLINE_SECONDS = 60.0  # the vendor's own client waits as long
 NO_CREDITS = 402  # http_status of the error that says so
+MOST = 10**13  # a count beyond it is nonsense, and the sum over a profile's posts has to fit into a bigint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +46,8 @@ class Listing:
     owner: Callable[[Mapping[str, Any], str], str | None] = lambda body, handle: None
 
 
-def platforms() -> list[str]:
-    return sorted(LISTINGS)
+def platforms() -> tuple[str, ...]:
+    return tuple(sorted(LISTINGS))
 
 
 def regions(platform: str) -> tuple[str, ...]:
@@ -122,7 +123,7 @@ def explain_empty(session: Session, platform: str, handle: str) -> PlatformError
     user, stats = _inside(answer.json, "user"), _inside(answer.json, "stats")
     if user.get("privateAccount") is True:
         return _private(session.where)
-    if videos := count(stats.get("videoCount")):
+    if videos := _count(stats.get("videoCount")):
         said = f"{session.where}: it has {videos} videos, and none is listed"
         return PlatformFailure(said, retryable=True)
     return None
@@ -238,6 +239,11 @@ def _text(value: str) -> str:
     return value.replace("\x00", "").encode(errors="replace").decode()
 
 
+def _count(value: Any) -> int | None:
+    number = count(value)
+    return number if number is not None and number <= MOST else None
+
+
 def _caption(value: Any) -> str | None:
     return _text(value) or None if isinstance(value, str) else None
 
@@ -281,11 +287,11 @@ def _tiktok(item: Mapping[str, Any], handle: str) -> ProfilePost | None:
         published_at=_moment(item.get("create_time")),
         cover_url=_url(_at(video, "origin_cover", "url_list", 0)) or small,
         thumbnail_url=small,
-        views=count(counts.get("play_count")),
-        likes=count(counts.get("digg_count")),
-        shares=count(counts.get("share_count")),
-        comments=count(counts.get("comment_count")),
-        saves=count(counts.get("collect_count")),
+        views=_count(counts.get("play_count")),
+        likes=_count(counts.get("digg_count")),
+        shares=_count(counts.get("share_count")),
+        comments=_count(counts.get("comment_count")),
+        saves=_count(counts.get("collect_count")),
     )
 
 
@@ -302,7 +308,7 @@ def _instagram(item: Mapping[str, Any], handle: str) -> ProfilePost | None:
     """Play counts leave out views on Facebook, says the vendor. Shares and saves are not reported."""
     if (code := _id(item.get("code"))) is None:
         return None
-    views = (count(item.get(name)) for name in ("play_count", "ig_play_count", "video_play_count"))
+    views = (_count(item.get(name)) for name in ("play_count", "ig_play_count", "video_play_count"))
     small = _url(item.get("display_uri"))
     return ProfilePost(
         remote_id=_id(item.get("id")) or code,
@@ -312,8 +318,8 @@ def _instagram(item: Mapping[str, Any], handle: str) -> ProfilePost | None:
         cover_url=_url(_at(item, "image_versions2", "candidates", 0, "url")) or small,
         thumbnail_url=small,
         views=next((number for number in views if number is not None), None),
-        likes=count(item.get("like_count")),
-        comments=count(item.get("comment_count")),
+        likes=_count(item.get("like_count")),
+        comments=_count(item.get("comment_count")),
     )
 
 
@@ -331,9 +337,9 @@ def _youtube(item: Mapping[str, Any], handle: str) -> ProfilePost | None:
         published_at=_moment(item.get("publishedTime")),
         cover_url=_url(item.get("thumbnail")),
         thumbnail_url=_url(item.get("thumbnail")),
-        views=count(item.get("viewCountInt")),
-        likes=count(item.get("likeCountInt")),
-        comments=count(item.get("commentCountInt")),
+        views=_count(item.get("viewCountInt")),
+        likes=_count(item.get("likeCountInt")),
+        comments=_count(item.get("commentCountInt")),
     )
 
 
@@ -349,11 +355,11 @@ def _x(item: Mapping[str, Any], handle: str) -> ProfilePost | None:
         published_at=_moment(legacy.get("created_at")),
         cover_url=picture,
         thumbnail_url=picture,
-        views=count(_inside(item, "views").get("count")),
-        likes=count(legacy.get("favorite_count")),
-        shares=total(count(legacy.get("retweet_count")), count(legacy.get("quote_count"))),
-        comments=count(legacy.get("reply_count")),
-        saves=count(legacy.get("bookmark_count")),
+        views=_count(_inside(item, "views").get("count")),
+        likes=_count(legacy.get("favorite_count")),
+        shares=total(_count(legacy.get("retweet_count")), _count(legacy.get("quote_count"))),
+        comments=_count(legacy.get("reply_count")),
+        saves=_count(legacy.get("bookmark_count")),
     )
 
 

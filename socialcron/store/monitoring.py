@@ -21,7 +21,8 @@ RESUME_HOURS = 12  # a run that was broken off longer ago is not resumed
 class WatchedProfile:
     """A claimed profile and its open run. `read_at`: what the run's readings are stored under.
 
-    pages, cursor, region: how far the run came before it was broken off; 0 and None at its beginning.
+    pages, cursor, region: how far the run came before it was broken off; 0 and None at its beginning. Pages without a
+    cursor: it had read the last one.
     """
 
     id: int
@@ -222,9 +223,22 @@ def finish_run(
     return db.run("finish_monitoring", params) > 0
 
 
-def release_profile(db: Database, token: UUID, profile: WatchedProfile) -> None:
-    """Its run waits at its cursor for whoever comes next."""
-    params = {"claim_token": token, "profile_id": profile.id, "run_id": profile.run_id}
+def release_profile(
+    db: Database,
+    token: UUID,
+    profile: WatchedProfile,
+    *,
+    error_class: str | None = None,
+    error: str | None = None,
+) -> None:
+    """Its run waits at its cursor for whoever comes next. error: what stopped it, if it was more than time."""
+    params = {
+        "claim_token": token,
+        "profile_id": profile.id,
+        "run_id": profile.run_id,
+        "error_class": error_class,
+        "error": error,
+    }
     db.run("release_profile", params)
 
 

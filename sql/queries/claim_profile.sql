@@ -31,7 +31,8 @@ WITH requested AS MATERIALIZED (
     INSERT INTO socialcron.monitoring_runs AS r (profile_id, status, manual, started_at)
     SELECT id, 'running', requested_at IS NOT NULL, now() FROM mine
     ON CONFLICT (profile_id) WHERE status IN ('pending', 'running') DO UPDATE
-       SET status = 'running', manual = r.manual OR excluded.manual, started_at = coalesce(r.started_at, now())
+       SET status = 'running', manual = r.manual OR excluded.manual, started_at = coalesce(r.started_at, now()),
+           error_class = NULL, error = NULL
     RETURNING r.id, r.profile_id, r.started_at, r.pages, r.cursor, r.region
 )
 SELECT mine.id, mine.platform, mine.handle, mine.external_id,

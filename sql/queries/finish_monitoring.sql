@@ -2,9 +2,8 @@
 -- grid, so that an hourly cron does not drift; a run that somebody asked for ahead of time starts a new grid.
 -- Uses the primary keys and profile_posts_profile_id_remote_id_key. A request made after the run began stays.
 WITH totals AS (
-    SELECT count(*)::integer AS posts, least(sum(views), 9e18)::bigint AS views, least(sum(likes), 9e18)::bigint AS likes,
-           least(sum(shares), 9e18)::bigint AS shares, least(sum(comments), 9e18)::bigint AS comments,
-           least(sum(saves), 9e18)::bigint AS saves
+    SELECT count(*)::integer AS posts, sum(views)::bigint AS views, sum(likes)::bigint AS likes,
+           sum(shares)::bigint AS shares, sum(comments)::bigint AS comments, sum(saves)::bigint AS saves
       FROM socialcron.profile_posts
      WHERE profile_id = %(profile_id)s
 ), profile AS (

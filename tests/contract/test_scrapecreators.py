@@ -248,7 +248,9 @@ def test_a_list__may_be_below_data() -> None:
     assert len(Wire({"success": True, "data": {"aweme_list": [VIDEO], "max_cursor": 5}}).page().posts) == 1
 
 
-@pytest.mark.parametrize("odd", ["12", 12, "12.5", -1, 1e3, None, True, "many", {"count": 1}, "1" * 40])
+@pytest.mark.parametrize(
+    "odd", ["12", 12, "12.5", -1, 1e3, None, True, "many", {"count": 1}, "1" * 40, 10**15]
+)
 def test_counts__are_numbers_or_unknown_never_zero(odd: Any) -> None:
     video = {**VIDEO, "statistics": {"play_count": odd, "digg_count": 0}}
     (post,) = Wire({"aweme_list": [video]}).page().posts
