@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 from urllib.parse import urlsplit
 
@@ -337,12 +337,12 @@ def inside(body: Any, *names: str) -> Mapping[str, Any]:
 
 
 def moment(value: Any) -> datetime | None:
-    """An ISO 8601 time with an offset or Z; None for anything else."""
+    """An ISO 8601 time with an offset or Z, in UTC; None for anything else."""
     try:
         found = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+        return found.astimezone(UTC) if found.tzinfo else None
+    except (TypeError, ValueError, OverflowError):
         return None
-    return found if found.tzinfo else None
 
 
 def require_moment(body: Any, key: str, where: str) -> datetime:

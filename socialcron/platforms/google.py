@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 from socialcron.errors import AuthExpired, PlatformError
 from socialcron.model import Account, LimitSeen, Tokens
+from socialcron.platforms import oauth
 from socialcron.platforms.base import (
     App,
     Authorization,
     Grant,
+    address,
     default_error,
-    nothing_seen,
     optional_str,
-    require_str,
-    token_error,
 )
 from socialcron.platforms.http import Answer, Http, Session
 
@@ -49,12 +45,6 @@ def authorization(*scopes: str) -> Authorization:
     )
 
 
-def address(settings: Mapping[str, Any], url: str) -> str:
-    """`url`, or its path below the setting base_url, which stands for every host of Google's."""
-    base_url = str(settings.get("base_url") or "").rstrip("/")
-    return base_url + urlsplit(url).path if base_url else url
-
-
 def session(
     account: Account,
     credentials: Mapping[str, Any],
@@ -77,7 +67,7 @@ def session(
         base_url=address(account.settings, host),
         where=where,
         http=http,
-        authorize=lambda request: request.headers.update({"authorization": f"Bearer {token}"}),
+        authorize=oauth.bearer(str(token)),
         explain=lambda answer: explain(answer, where),
         limits=limits,
         account_id=account_id or account.external_id,
@@ -107,7 +97,7 @@ def refresh(account: Account, credentials: Mapping[str, Any], app: App, http: Ht
     }
     given = {name: value for name, value in form.items() if value}
     answer = _token_request(str(account), account.settings, http, data=given)
-    return _tokens(answer, credentials, str(account))
+    return oauth.tokens(answer.json, credentials, str(account))
 
 
 def trade_code(
@@ -118,49 +108,21 @@ def trade_code(
     Raises AuthExpired (a refused code), Unavailable, PlatformFailure.
     Source: https://developers.google.com/identity/protocols/oauth2/native-app#exchange-authorization-code
     """
-    from oauthlib.oauth2 import WebApplicationClient
-
-    body = WebApplicationClient(app.client_id).prepare_request_body(
-        code=grant.code,
-        redirect_uri=grant.redirect_uri,
-        code_verifier=grant.code_verifier,
-        client_secret=app.client_secret,
-    )
-    headers = {"content-type": "application/x-www-form-urlencoded"}
-    answer = _token_request(where, settings, http, content=body, headers=headers)
-    return _tokens(answer, {}, where), tuple((optional_str(answer.json, "scope") or "").split())
+    parts = oauth.code_form(grant, app, client_secret=app.client_secret)
+    answer = _token_request(where, settings, http, **parts)
+    return oauth.tokens(answer.json, {}, where), oauth.scopes(answer.json)
 
 
 def _token_request(where: str, settings: Mapping[str, Any], http: Http, **parts: Any) -> Answer:
-    session = Session(
-        base_url=address(settings, TOKEN_URL),
-        where=where,
-        http=http,
-        authorize=lambda request: None,
-        explain=partial(_explain_refusal, where=where),
-        limits=nothing_seen,
+    url = address(settings, TOKEN_URL)
+    session = oauth.token_session(
+        url,
+        where,
+        http,
+        explain=lambda answer: default_error(answer, where, detail(answer)),
+        hint=_RECONNECT,
     )
-    return session.upload("POST", address(settings, TOKEN_URL), seconds=25.0, **parts)
-
-
-def _tokens(answer: Answer, credentials: Mapping[str, Any], where: str) -> Tokens:
-    renewed = dict(credentials) | {"access_token": require_str(answer.json, "access_token", where)}
-    if token := optional_str(answer.json, "refresh_token"):
-        renewed["refresh_token"] = token
-    renewed.pop("expires_at", None)
-    seconds = answer.json.get("expires_in")
-    lives = isinstance(seconds, int | float) and 0 < seconds < 10**9
-    return Tokens(
-        credentials=renewed, expires_at=datetime.now(UTC) + timedelta(seconds=seconds) if lives else None
-    )
-
-
-def _explain_refusal(answer: Answer, where: str) -> PlatformError:
-    """Only a token request says {"error": "invalid_grant", "error_description": "..."}, with HTTP 400."""
-    error = token_error(default_error(answer, where, detail(answer)))
-    if isinstance(error, AuthExpired):
-        error.hint = _RECONNECT
-    return error
+    return session.upload("POST", url, seconds=25.0, **parts)
 
 
 # --- errors ----------------------------------------------------------------------------------------------------

@@ -45,9 +45,11 @@ from socialcron.platforms.base import (
     Grant,
     Limit,
     MediaRule,
+    address,
     default_error,
     key_text,
     optional_str,
+    require_moment,
     require_str,
 )
 from socialcron.platforms.http import Answer, Http, Session
@@ -142,7 +144,7 @@ class GoogleBusiness:
         if not _LOCATION.fullmatch(location):
             raise PlatformFailure(
                 f"{account}: {location[:80]!r} is not the full name of a location",
-                hint="Add the account again with --set location=accounts/.../locations/..., or connect it.",
+                hint="Connect it, or name it: `socialcron accounts set ID location=accounts/.../locations/...`.",
                 retryable=False,
             )
         return _session(account, credentials, app, http, location)
@@ -220,7 +222,7 @@ class GoogleBusiness:
         account = Account(id=0, platform="google_business", handle="new", settings=settings)
         session = _session(account, tokens.credentials, app, http, None)
         found = []
-        owners, _ = _items(google.address(settings, f"{_ACCOUNTS}/v1/accounts"), "accounts", {}, session)
+        owners, _ = _items(address(settings, f"{_ACCOUNTS}/v1/accounts"), "accounts", {}, session)
         for owner in (require_str(item, "name", session.where) for item in owners):
             for item in _locations(owner, session):
                 location = f"{owner}/{require_str(item, 'name', session.where)}"
@@ -452,14 +454,8 @@ def _verdict(name: str, post: Mapping[str, Any], session: Session) -> Look:
 
 
 def _is_ours(post: Mapping[str, Any], request: Mapping[str, Any], since: datetime, session: Session) -> bool:
-    try:
-        created_at = datetime.fromisoformat(str(post.get("createTime")))
-    except ValueError:
-        created_at = None
-    if created_at is None or created_at.tzinfo is None:
-        raise PlatformFailure(f"{session.where}: a post has no readable createTime", retryable=True)
     return (
-        created_at >= since
+        require_moment(post, "createTime", session.where) >= since
         and str(post.get("summary") or "").strip() == str(request.get("summary") or "")
         and post.get("topicType") == request.get("topicType")
     )
@@ -475,7 +471,7 @@ def _title_of(location: str, session: Session) -> str | None:
 
 
 def _locations(account_name: str, session: Session) -> list[Mapping[str, Any]]:
-    url = google.address(session.settings, f"{_LOCATIONS}/v1/{account_name}/locations")
+    url = address(session.settings, f"{_LOCATIONS}/v1/{account_name}/locations")
     return _items(url, "locations", {"readMask": "name,title"}, session)[0]
 
 

@@ -54,14 +54,16 @@ from socialcron.platforms.base import (
     counts,
     default_error,
     key_text,
+    moment,
     optional_str,
     require,
     require_list,
+    require_moment,
     require_str,
 )
 from socialcron.platforms.files import read_part, stream_part
 from socialcron.platforms.http import Answer, Http, Session
-from socialcron.platforms.rules import media_problems
+from socialcron.platforms.rules import flag, media_problems
 from socialcron.platforms.text import with_link
 
 _HOST = "https://www.googleapis.com"
@@ -81,7 +83,6 @@ _MAX_PAGES = 50
 _PROCESSING_SECONDS = 30.0
 _PRIVACIES = ("private", "public", "unlisted")
 _FLAGS = ("made_for_kids", "contains_synthetic_media", "notify_subscribers")
-_YES, _NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 _CHOICES = {
     "tags": "keywords, as a list or separated by commas",
     "category_id": "number of YouTube's category, as in 22 (People & Blogs)",
@@ -377,7 +378,7 @@ def _option_problems(choice: Mapping[str, Any]) -> Iterator[Problem]:
             field="options.privacy_status", message=f"{privacy!r} is none of {', '.join(_PRIVACIES)}"
         )
     if publish_at := choice.get("publish_at"):
-        if _moment(publish_at) is None:
+        if moment(publish_at) is None:
             yield Problem(
                 field="options.publish_at",
                 message=f"{publish_at!r} is no moment with an offset, as in 2026-12-01T09:00:00Z",
@@ -387,7 +388,7 @@ def _option_problems(choice: Mapping[str, Any]) -> Iterator[Problem]:
                 field="options.publish_at", message=f"needs privacy_status private, not {privacy!r}"
             )
     for name in _FLAGS:
-        if choice.get(name) is not None and _flag(choice, name) is None:
+        if choice.get(name) is not None and flag(choice[name]) is None:
             yield Problem(field=f"options.{name}", message=f"{choice[name]!r} is neither true nor false")
 
 
@@ -397,7 +398,7 @@ def _resource(step: Step, settings: Mapping[str, Any]) -> dict[str, Any]:
     Source: https://developers.google.com/youtube/v3/docs/videos#resource
     """
     choice = {**settings, **step.options}
-    publish_at = _moment(choice.get("publish_at"))
+    publish_at = moment(choice.get("publish_at"))
     snippet = {
         "title": _title(step, choice),
         "description": with_link(step.text, step.link),
@@ -407,8 +408,8 @@ def _resource(step: Step, settings: Mapping[str, Any]) -> dict[str, Any]:
     status = {
         "privacyStatus": str(choice.get("privacy_status") or "private"),
         "publishAt": publish_at.strftime("%Y-%m-%dT%H:%M:%SZ") if publish_at else None,
-        "selfDeclaredMadeForKids": _flag(choice, "made_for_kids"),
-        "containsSyntheticMedia": _flag(choice, "contains_synthetic_media"),
+        "selfDeclaredMadeForKids": flag(choice.get("made_for_kids")),
+        "containsSyntheticMedia": flag(choice.get("contains_synthetic_media")),
     }
     return {
         "snippet": {name: value for name, value in snippet.items() if value is not None},
@@ -426,21 +427,6 @@ def _tags(choice: Mapping[str, Any]) -> list[str]:
     return [tag for item in listed if (tag := str(item).strip())] if isinstance(listed, list) else []
 
 
-def _flag(choice: Mapping[str, Any], name: str) -> bool | None:
-    """None when it was not chosen, or is neither true nor false."""
-    word = str(choice.get(name, "")).lower()
-    return True if word in _YES else False if word in _NO else None
-
-
-def _moment(value: Any) -> datetime | None:
-    """An ISO 8601 time with an offset, in UTC; None for anything else."""
-    try:
-        moment = datetime.fromisoformat(str(value or ""))
-        return moment.astimezone(UTC) if moment.tzinfo else None
-    except (ValueError, OverflowError):
-        return None
-
-
 def _confirmed(video_id: str) -> Confirmed:
     return Confirmed(remote_id=video_id, url=f"https://www.youtube.com/watch?v={video_id}")
 
@@ -452,7 +438,7 @@ def _start(step: Step, video: Mapping[str, Any], session: Session) -> Saved:
     """Begin a session. Source: https://developers.google.com/youtube/v3/docs/videos/insert"""
     media, size = step.media[0], _size(step.media[0])
     query = {"uploadType": "resumable", "part": "snippet,status"}
-    notify = _flag({**session.settings, **step.options}, "notify_subscribers")
+    notify = flag({**session.settings, **step.options}.get("notify_subscribers"))
     if notify is not None:
         query["notifySubscribers"] = str(notify).lower()
     answer = session.upload(
@@ -548,7 +534,7 @@ def _look_in_uploads(step: PreparedStep, session: Session) -> Look:
 
     Source: https://developers.google.com/youtube/v3/docs/playlistItems/list
     """
-    where, began_at = session.where, _moment(step.handles.get("started_at"))
+    where, began_at = session.where, moment(step.handles.get("started_at"))
     channels = _channels("contentDetails", session)
     if began_at is None or step.first_sending_at is None or not channels:
         return Look(complete=False)
@@ -563,10 +549,7 @@ def _look_in_uploads(step: PreparedStep, session: Session) -> Look:
         body = session.read("GET", "/youtube/v3/playlistItems", params=query).json
         for item in require_list(body, "items", where):
             snippet = require(item, "snippet", Mapping, where)
-            published_at = _moment(snippet.get("publishedAt"))
-            if published_at is None:
-                raise PlatformFailure(f"{where}: an upload has no readable publishedAt", retryable=True)
-            if published_at < since:
+            if require_moment(snippet, "publishedAt", where) < since:
                 return Look(matches=tuple(matches), certain=False, complete=same_channel)
             if str(snippet.get("title")).split() == title:
                 details = require(item, "contentDetails", Mapping, where)

@@ -239,7 +239,7 @@ def test_connect__wants_the_full_name_of_the_location(wire: Wire, location: str)
     with pytest.raises(PlatformFailure, match="not the full name of a location") as caught:
         session(wire, location=location)
     assert not caught.value.retryable
-    assert "--set location=accounts/" in (caught.value.hint or "")
+    assert "set ID location=accounts/" in (caught.value.hint or "")
 
 
 # --- send_step ---------------------------------------------------------------------------------------------
