@@ -52,6 +52,7 @@ POSTED, ACCEPTED, RETRIED, FAILED, UNCONFIRMED, RELEASED, MISSED, RECONCILED = O
 
 
 PATIENCE_SECONDS = 20.0
+_OF_MEDIA = "of media"  # among stored handles: digests of the files they were made from
 
 
 class PublishJob:
@@ -182,22 +183,29 @@ class PublishJob:
 
     def _prepare(self, step: Step, attempt_id: int) -> Generator[Request, Any, PreparedStep]:
         step = yield from self._bring_media(step)
+        # What was uploaded of other bytes is of no use: a file may have been replaced since a run died in the middle.
+        of_media = {_OF_MEDIA: [item.sha256 for item in step.media]} if step.media else {}
+        handles = dict(step.handles)
+        if handles.pop(_OF_MEDIA, None) not in (None, of_media.get(_OF_MEDIA)):
+            handles = {}
+        step = replace(step, handles=handles)
         while True:
             result = yield from self._connection.call(partial(self._adapter.prepare, step))
             match result:
-                case Saved(handles=handles):
-                    posts.save_handles(self._desk.db, attempt_id, handles)
-                    step = replace(step, handles=handles)
-                case Wait(handles=handles, seconds=seconds):
-                    posts.save_handles(self._desk.db, attempt_id, handles)
-                    step = replace(step, handles=handles)
+                case Saved(handles=found):
+                    posts.save_handles(self._desk.db, attempt_id, {**found, **of_media})
+                    step = replace(step, handles=found)
+                case Wait(handles=found, seconds=seconds):
+                    posts.save_handles(self._desk.db, attempt_id, {**found, **of_media})
+                    step = replace(step, handles=found)
                     yield from self._wait(seconds)
-                case Ready(request=request, handles=handles):
+                case Ready(request=request, handles=last):
+                    found = step.handles if last is None else last
                     posts.mark_prepared(
                         self._desk.db,
                         attempt_id,
                         request=request,
-                        handles=handles,
+                        handles={**found, **of_media},
                         payload_hash=_payload_hash(step),
                     )
                     return PreparedStep(
@@ -206,7 +214,7 @@ class PublishJob:
                         key=step.key,
                         request=request,
                         media=step.media,
-                        handles=step.handles if handles is None else handles,
+                        handles=found,
                     )
 
     def _wait(self, seconds: float) -> Generator[Request, Any, None]:

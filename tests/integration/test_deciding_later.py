@@ -6,6 +6,7 @@ The stub, told what to answer, stands for them: what is tested is what the batch
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from socialcron.errors import AuthExpired, PlatformError, PlatformFailure, RateL
 from socialcron.model import Accepted, Confirmed, Look, PreparedStep, Saved, Step, Wait
 from socialcron.platforms.stub import Stub
 from tests.conftest import Cli
+from tests.media import png
 from tests.world import World
 
 
@@ -225,3 +227,18 @@ def test_processing__that_takes_long_goes_back_to_the_queue_and_on_from_its_hand
     world.pass_time(1)
     assert cli("post-due", "--json").data["posted"] == 1
     assert script.steps[-1].handles == {"container": "c1"}
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_processing__goes_on_from_its_handles_only_with_the_same_files(
+    world: World, cli: Cli, script: Script, tmp_path: Path, replaced: bool
+) -> None:
+    (tmp_path / "cat.png").write_bytes(png("cat"))
+    script.prepare = [Wait(handles={"container": "c1"}, seconds=45.0)]
+    world.post(world.account("stub"), media=[{"source": "cat.png"}])
+    assert cli("post-due", "--json").data["released"] == 1
+    if replaced:
+        (tmp_path / "cat.png").write_bytes(png("another cat"))
+    world.pass_time(1)
+    assert cli("post-due", "--json").data["posted"] == 1
+    assert script.steps[-1].handles == ({} if replaced else {"container": "c1"})
