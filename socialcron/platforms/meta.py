@@ -283,8 +283,7 @@ def read_node(remote_id: str, fields: str, session: Session) -> Mapping[str, Any
     answer = session.read("GET", _path(remote_id, session), params={"fields": fields}, accept=(400, 404))
     if not answer.ok:
         raise _unseen(answer, session)
-    if optional_str(answer.json, "id") != remote_id:
-        raise PlatformFailure(f"{session.where}: asked for a post, got another", retryable=True)
+    require_str(answer.json, "id", session.where)
     node: Mapping[str, Any] = answer.json
     return node
 

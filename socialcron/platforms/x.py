@@ -8,7 +8,6 @@ to them (t.co links, HTML escapes, a media link at the end).
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -30,6 +29,7 @@ from socialcron.errors import (
 )
 from socialcron.model import (
     Account,
+    Closed,
     Confirmed,
     Connectable,
     Gone,
@@ -46,6 +46,7 @@ from socialcron.model import (
     Tokens,
     Wait,
 )
+from socialcron.platforms import oauth
 from socialcron.platforms.base import (
     OAUTH2,
     App,
@@ -59,11 +60,10 @@ from socialcron.platforms.base import (
     counts,
     default_error,
     key_text,
-    nothing_seen,
+    moment,
     optional_str,
     require,
     require_str,
-    token_error,
     total,
 )
 from socialcron.platforms.files import read_part
@@ -258,9 +258,9 @@ class X:
                 )
             sign = _oauth1(app.client_id, app.client_secret, token, secret)
         else:
-            sign = _bearer(token)
+            sign = oauth.bearer(token)
         return Session(
-            base_url=_base_url(account.settings),
+            base_url=self.declaration.base_url(account.settings),
             where=where,
             http=http,
             authorize=sign,
@@ -357,7 +357,7 @@ class X:
             doubtful |= cut_short
             oldest = None
             for post in posts:
-                oldest = _moment(post.get("created_at"))
+                oldest = moment(post.get("created_at"))
                 recent = since is None or oldest is None or oldest >= since
                 try:
                     same = _same(step.request, post)
@@ -374,10 +374,13 @@ class X:
             params["pagination_token"] = token
         return Look(matches=tuple(matches), complete=False)
 
-    def read_metrics(self, remote_ids: Sequence[str], session: Session) -> Mapping[str, Reading | Gone]:
+    def read_metrics(
+        self, remote_ids: Sequence[str], session: Session
+    ) -> Mapping[str, Reading | Gone | Closed]:
         """One request. A deleted post shows among the `errors` of an answer that is otherwise fine.
 
-        Public metrics only: X refuses the others for posts that are older than 30 days.
+        Public metrics only: X refuses the others for posts that are older than 30 days. Closed to an app whose plan
+        or permission is to post without reading.
         Source: https://docs.x.com/x-api/posts/get-posts-by-ids
         """
         # One id that a person took from an address and that is no number would spoil the whole batch.
@@ -385,7 +388,13 @@ class X:
         if not asked:
             return {}
         query = {"ids": ",".join(sorted(asked)), "tweet.fields": "public_metrics"}
-        body = session.read("GET", "/2/tweets", params=query).json
+        answer = session.read("GET", "/2/tweets", params=query, accept=(403,))
+        if not answer.ok:
+            refused = session.explain(answer)
+            if not isinstance(refused, AuthExpired):
+                raise refused
+            return dict.fromkeys(remote_ids, Closed(refused))
+        body = answer.json
         parts = [body.get(name) for name in ("data", "errors")] if isinstance(body, Mapping) else []
         if not any(isinstance(part, list) for part in parts):
             raise PlatformFailure(f"{session.where}: the answer has neither posts nor errors", retryable=True)
@@ -393,7 +402,7 @@ class X:
             [item for item in part if isinstance(item, Mapping)] if isinstance(part, list) else []
             for part in parts
         )
-        found: dict[str, Reading | Gone] = {
+        found: dict[str, Reading | Gone | Closed] = {
             str(error.get("resource_id")): Gone()
             for error in errors
             if str(error.get("type")).endswith("/resource-not-found")
@@ -423,7 +432,7 @@ class X:
             form["client_id"] = app.client_id
         session = _token_session(where, account.settings, app, http)
         body = session.upload("POST", "/2/oauth2/token", seconds=30, data=form).json
-        return _tokens(body, credentials, where)
+        return oauth.tokens(body, credentials, where)
 
     def identify(self, session: Session) -> Identity:
         """Source: https://docs.x.com/x-api/users/get-my-user"""
@@ -441,24 +450,17 @@ class X:
 
         Source: https://docs.x.com/fundamentals/authentication/oauth-2-0/user-access-token
         """
-        from oauthlib.oauth2 import WebApplicationClient
-
         where = "x, connecting an account"
-        form = WebApplicationClient(app.client_id).prepare_request_body(
-            code=grant.code,
-            redirect_uri=grant.redirect_uri,
-            code_verifier=grant.code_verifier,
-            include_client_id=not app.client_secret,
-        )
-        headers = {"content-type": "application/x-www-form-urlencoded"}
+        parts = oauth.code_form(grant, app, include_client_id=not app.client_secret)
         session = _token_session(where, settings, app, http)
-        body = session.upload("POST", "/2/oauth2/token", seconds=20, content=form, headers=headers).json
-        tokens = _tokens(body, {}, where)
-        session.authorize = _bearer(str(tokens.credentials["access_token"]))
+        body = session.upload("POST", "/2/oauth2/token", seconds=20, **parts).json
+        tokens = oauth.tokens(body, {}, where)
+        session.authorize = oauth.bearer(str(tokens.credentials["access_token"]))
         who = self.identify(session)
-        scopes = tuple((optional_str(body, "scope") or "").split())
         return [
-            Connectable(external_id=who.external_id, handle=f"@{who.handle}", tokens=tokens, scopes=scopes)
+            Connectable(
+                external_id=who.external_id, handle=f"@{who.handle}", tokens=tokens, scopes=oauth.scopes(body)
+            )
         ]
 
 
@@ -483,42 +485,19 @@ def _oauth1(
     return sign
 
 
-def _bearer(token: str) -> Callable[[httpx.Request], None]:
-    def sign(request: httpx.Request) -> None:
-        request.headers["Authorization"] = f"Bearer {token}"
-
-    return sign
-
-
-def _basic(client_id: str, client_secret: str | None) -> Callable[[httpx.Request], None]:
-    def sign(request: httpx.Request) -> None:
-        if client_secret:
-            pair = base64.b64encode(f"{client_id}:{client_secret}".encode()).decode()
-            request.headers["Authorization"] = f"Basic {pair}"
-
-    return sign
-
-
 def _token_session(where: str, settings: Mapping[str, Any], app: App, http: Http) -> Session:
-    """A confidential client (with secret) proves itself by Basic authorization; a public one is named in the body."""
-    return Session(
-        base_url=_base_url(settings),
-        where=where,
-        http=http,
-        authorize=_basic(str(app.client_id), app.client_secret),
-        explain=partial(_explain_token, where=where),
-        limits=nothing_seen,
+    """A confidential client (with secret) proves itself by Basic authorization; a public one is named in the body.
+
+    The token endpoint says 400 for a spent or revoked token, invalid_request as well as invalid_grant.
+    """
+    return oauth.token_session(
+        X.declaration.base_url(settings),
+        where,
+        http,
+        authorize=oauth.basic(app),
+        explain=partial(_explain, where=where),
+        hint="Connect the account again.",
     )
-
-
-def _tokens(body: Any, credentials: Mapping[str, Any], where: str) -> Tokens:
-    """`credentials` with the pair of the answer; without offline.access there is no refresh token."""
-    seconds = require(body, "expires_in", (int, float), where)
-    expires_at = datetime.now(UTC) + timedelta(seconds=min(max(seconds, 0), 10**8))
-    renewed = {"access_token": require_str(body, "access_token", where), "expires_at": expires_at.isoformat()}
-    if refresh_token := optional_str(body, "refresh_token"):
-        renewed["refresh_token"] = refresh_token
-    return Tokens(credentials={**credentials, **renewed}, expires_at=expires_at)
 
 
 def _limits(answer: Answer) -> Iterable[LimitSeen]:
@@ -564,14 +543,6 @@ def _explain(answer: Answer, where: str) -> PlatformError:
     if status == 403:
         return Rejected(text, http_status=status)
     return default_error(answer, where, said)
-
-
-def _explain_token(answer: Answer, where: str) -> PlatformError:
-    """The token endpoint says 400 for a spent or revoked token, invalid_request as well as invalid_grant."""
-    error = token_error(_explain(answer, where))
-    if isinstance(error, AuthExpired):
-        error.hint = "Connect the account again."
-    return error
 
 
 _CAPPED = re.compile(r"usage[- ]?cap|spend[- ]?cap")
@@ -693,16 +664,10 @@ def _confirmed(remote_id: str) -> Confirmed:
     return Confirmed(remote_id=remote_id, url=f"https://x.com/i/web/status/{remote_id}")
 
 
-def _own_id(session: Session) -> str:
-    """The id behind the token, asked once a run: a listing of anybody else's posts would prove an absence falsely."""
-    if "own_id" not in session.memo:
-        session.memo["own_id"] = X().identify(session).external_id
-    return str(session.memo["own_id"])
-
-
 def _newest_own_post(step: Step, session: Session) -> dict[str, Any]:
     """Where a later listing starts. A reply needs no request: its parent is an own post older than itself."""
-    user_id = _own_id(session)
+    # Asked: a listing of anybody else's posts would prove an absence falsely.
+    user_id = session.once("me", X().identify).external_id
     if step.parent:
         return {"user_id": user_id, "since_id": step.parent.remote_id}
     # 403: a plan that may post but not read. A lost answer then waits for a person; posting itself works.
@@ -719,14 +684,6 @@ def _page(answer: Answer, session: Session) -> tuple[list[Mapping[str, Any]], st
     if not all(isinstance(post, Mapping) and isinstance(post.get("id"), str) for post in posts):
         raise PlatformFailure(f"{session.where}: the timeline holds posts without an id", retryable=True)
     return posts, optional_str(meta, "next_token"), bool(answer.json.get("errors"))
-
-
-def _moment(value: Any) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _same(request: Mapping[str, Any], post: Mapping[str, Any]) -> bool | None:
@@ -777,10 +734,6 @@ def _expanded(source: Mapping[str, Any], has_media: bool) -> str:
 
 
 # --- media ---------------------------------------------------------------------------------------------------------
-
-
-def _base_url(settings: Mapping[str, Any]) -> str:
-    return str(settings.get("base_url") or X.declaration.default_base_url)
 
 
 def _kind(media: Media) -> str:

@@ -31,6 +31,7 @@ from socialcron.errors import (
 )
 from socialcron.model import (
     Account,
+    Closed,
     Confirmed,
     Gone,
     Media,
@@ -932,7 +933,6 @@ def test_refresh__a_public_client_names_itself_in_the_body(wire: Wire) -> None:
     assert tokens.credentials == {
         "access_token": "AT2",
         "refresh_token": "RT2",
-        "expires_at": tokens.expires_at.isoformat(),
     }
 
 
@@ -1064,3 +1064,14 @@ def test_read_metrics__an_id_that_is_none_does_not_spoil_the_others(wire: Wire) 
     assert ADAPTER.read_metrics(["1901", "a-slug"], session(wire)).keys() == {"1901"}
     assert wire.last.url.params["ids"] == "1901"
     assert ADAPTER.read_metrics(["a-slug"], session(wire)) == {}
+
+
+def test_read_metrics__are_closed_to_an_app_that_may_only_post(wire: Wire) -> None:
+    """As an expired token it would cost a single-use refresh token each hour, for nothing."""
+    problem = {"title": "Forbidden", "type": "https://api.twitter.com/2/problems/client-forbidden"}
+    wire.expect("GET /2/tweets", 403, json=problem)
+    found = ADAPTER.read_metrics(["1901"], session(wire))["1901"]
+    assert isinstance(found, Closed)
+    wire.expect("GET /2/tweets", 403, json={"title": "UsageCapExceeded", "detail": "Usage cap exceeded"})
+    with pytest.raises(PlatformFailure):
+        ADAPTER.read_metrics(["1901"], session(wire))
