@@ -27,9 +27,10 @@ def recover_stuck_posts(db: Database, settings: Settings, *, threshold_minutes: 
     """A post is stuck when its lease is over and its run gave no sign of life for the threshold."""
     from socialcron.platforms import registry
 
+    known = set(registry.names())
     waits = {
         name: registry.declaration(name).look_in_seconds(settings.send_deadline_seconds)
-        for name in registry.names()
+        for name in posts.stuck_platforms(db, threshold_seconds=threshold_minutes * 60) & known
     }
     settled = posts.settle_stuck_posts(db, threshold_seconds=threshold_minutes * 60, look_in_seconds=waits)
     for post_id, status in settled.items():

@@ -557,6 +557,11 @@ def find_twin(db: Database, *, account_id: int, payload_hash: str | None, post_i
 # --- recovery ----------------------------------------------------------------------------------------------------
 
 
+def stuck_platforms(db: Database, *, threshold_seconds: float) -> set[str]:
+    rows = db.rows("stuck_platforms", {"threshold_seconds": threshold_seconds}, into=dict)
+    return {row["platform"] for row in rows}
+
+
 def settle_stuck_posts(
     db: Database,
     *,
@@ -566,12 +571,17 @@ def settle_stuck_posts(
 ) -> dict[int, str]:
     """Take posts back from runs that died; returns post id -> new status.
 
-    look_in_seconds: platform -> seconds after the send at which to ask it first; None: a person must look.
+    look_in_seconds: platform -> seconds after the send at which to ask it first; None: a person must look. Posts on
+    platforms that are not in it are left alone.
     """
 
     def settle() -> dict[int, str]:
         with db.transaction():
-            limits = {"threshold_seconds": threshold_seconds, "batch_size": batch_size}
+            limits = {
+                "threshold_seconds": threshold_seconds,
+                "batch_size": batch_size,
+                "platforms": list(look_in_seconds),
+            }
             ids = [row["id"] for row in db.rows("lock_stuck_posts", limits, into=dict)]
             if not ids:
                 return {}

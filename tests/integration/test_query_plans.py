@@ -33,7 +33,8 @@ PARAMS: Mapping[str, Mapping[str, Any]] = {
     "claim_due_posts": CLAIM | {"account_ids": list(range(1, 51))},
     "claim_unconfirmed_posts": CLAIM,
     "close_dead_resends": {"post_ids": list(range(1, 21))},
-    "lock_stuck_posts": {"threshold_seconds": 600.0, "batch_size": 1000},
+    "stuck_platforms": {"threshold_seconds": 600.0},
+    "lock_stuck_posts": {"threshold_seconds": 600.0, "batch_size": 1000, "platforms": ["stub"]},
     "settle_stuck_posts": {
         "post_ids": list(range(1, 21)),
         "platforms": ["stub"],

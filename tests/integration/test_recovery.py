@@ -112,3 +112,16 @@ def test_a_row_an_application_holds_locked__is_left_for_the_next_time(world: Wor
         application.execute("UPDATE socialcron.posts SET priority = 1 WHERE id = %s", (post,))
         assert cli("reset-stuck", "--json").data["rescheduled"] == 0
     assert cli("reset-stuck", "--json").data["rescheduled"] == 1
+
+
+def test_recovery__leaves_posts_of_a_platform_this_host_does_not_know_to_one_that_does(
+    world: World, cli: Cli
+) -> None:
+    post = world.post(world.account("stub"))
+    world.run(
+        "UPDATE socialcron.accounts SET platform = 'tomorrow';"
+        "UPDATE socialcron.posts SET status = 'processing', claim_token = gen_random_uuid(), attempt = 1,"
+        "       lease_until = now() - interval '1 hour', heartbeat_at = now() - interval '1 hour'"
+    )
+    assert cli("reset-stuck").exit_code == 0
+    assert world.row(post)["status"] == "processing"
