@@ -5,6 +5,7 @@ Documentation: https://www.rfc-editor.org/rfc/rfc6749 and https://www.rfc-editor
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,14 @@ def bearer(token: str) -> Callable[[httpx.Request], None]:
     return lambda request: request.headers.update({"authorization": f"Bearer {token}"})
 
 
+def basic(app: App) -> Callable[[httpx.Request], None]:
+    """Proves which app asks, where that is not in the form. An app without a secret has no proof."""
+    pair = base64.b64encode(f"{app.client_id}:{app.client_secret}".encode()).decode()
+    return lambda request: request.headers.update(
+        {"authorization": f"Basic {pair}"} if app.client_secret else {}
+    )
+
+
 def token_session(
     base_url: str,
     where: str,
@@ -36,7 +45,7 @@ def token_session(
 ) -> Session:
     """For requests about tokens, which carry none themselves; a refusal there means AuthExpired, with `hint`.
 
-    explain: the platform's own. authorize: how the app proves itself, where that is not in the form.
+    explain: the platform's own. authorize: how the app proves itself, if not in the form.
     """
 
     def explain_refusal(answer: Answer) -> PlatformError:

@@ -967,7 +967,6 @@ def test_refresh__a_spent_token_needs_a_person(wire: Wire, status: int, error: s
         ({"answer": httpx.ReadTimeout("late")}, Unavailable),
         ({"content": b"<html>"}, PlatformFailure),
         ({"json": {**TOKENS, "access_token": ""}}, PlatformFailure),
-        ({"json": {**TOKENS, "expires_in": None}}, PlatformFailure),
     ],
 )
 def test_refresh__trouble_never_disconnects_and_is_never_repeated(
@@ -978,6 +977,13 @@ def test_refresh__trouble_never_disconnects_and_is_never_repeated(
         ADAPTER.refresh(account(), OAUTH2, App(client_id="CID"), wire.http)
     assert type(caught.value) is error
     assert caught.value.retryable
+
+
+def test_refresh__keeps_the_new_pair_where_the_answer_does_not_say_how_long_it_lives(wire: Wire) -> None:
+    """The old refresh token is spent."""
+    wire.expect("POST /2/oauth2/token", json={**TOKENS, "expires_in": None})
+    tokens = ADAPTER.refresh(account(), OAUTH2, App(client_id="CID"), wire.http)
+    assert (tokens.credentials["refresh_token"], tokens.expires_at) == ("RT2", None)
 
 
 def test_refresh__needs_a_refresh_token_and_an_app(wire: Wire) -> None:
