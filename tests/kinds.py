@@ -163,6 +163,11 @@ KINDS: list[Kind] = [
             ("poll", post("Which?", poll=POLL)),
         )
     ),
-    Kind("supabase", "row", post("Good morning", link="https://blog.example/1")),
+    Kind(
+        "supabase",
+        "row",
+        post("Good morning", link="https://blog.example/1"),
+        {f"column_{name}": name for name in ("views", "likes", "comments", "shares", "saves")},
+    ),
     Kind("supabase", "row with media", post("A picture", CAT)),
 ]

@@ -31,12 +31,14 @@ from socialcron.errors import (
 )
 from socialcron.model import (
     Account,
+    Closed,
     Confirmed,
     Identity,
     LimitSeen,
     Look,
     PreparedStep,
     Problem,
+    Reading,
     Ready,
     Step,
     Tokens,
@@ -46,9 +48,12 @@ from socialcron.platforms.base import (
     Credentials,
     Declaration,
     Limit,
+    Metrics,
+    counts,
     default_error,
     key_text,
     optional_str,
+    require,
 )
 from socialcron.platforms.http import Answer, Http, Session
 from socialcron.platforms.rules import flag, url_problems
@@ -61,6 +66,7 @@ _DOCS = "https://docs.postgrest.org/en/stable/references"
 _FOREVER_SECONDS = 10 * 365 * 86_400
 _ONCE = "resolution=ignore-duplicates"
 _NONE = ("", "-", "none")  # how a setting says that the table has no such column
+_COUNTS = ("views", "likes", "comments", "shares", "saves")
 _DEFAULTS = {
     "table": "content_posts",
     "schema": "",
@@ -72,6 +78,7 @@ _DEFAULTS = {
     "column_media": "media",
     "column_scheduled_at": "scheduled_at",
     "column_link": "",
+    **{f"column_{name}": "" for name in _COUNTS},
 }
 
 
@@ -107,9 +114,16 @@ class Supabase:
             "column_media": "the JSON column for the list of media addresses: media",
             "column_scheduled_at": "the timestamptz column for the intended time; - for none: scheduled_at",
             "column_link": "a column for the link; unset: it stands at the end of the text",
+            **{f"column_{name}": f"a column that counts {name}, to be read; unset: none" for name in _COUNTS},
             "url_template": "the public address of a row, as in https://example.com/posts/{id}",
         },
         options={"extra": "further columns of this row, as a JSON object; they beat the account's"},
+        metrics=Metrics(
+            batch_size=50,
+            counts=frozenset(_COUNTS),
+            source=f"{_DOCS}/api/tables_views.html",
+            date="2026-09-11",
+        ),
         reconcile="key",
         key_ttl_seconds=_FOREVER_SECONDS,
         honest_limits="Exactly once takes a UNIQUE column for the key (or a uuid primary key of our choice). A trigger "
@@ -169,9 +183,7 @@ class Supabase:
         {"table", "schema", "id", "key": columns, the latter None where the id is the key; "text": the column that is
         compared when the row is found again, None for no comparison; "row"}
         """
-        if problems := list(_setting_problems(session.settings)):
-            raise PlatformFailure(f"{session.where}: {'; '.join(map(str, problems))}", retryable=False)
-        settings = session.settings
+        settings = _checked(session)
         chosen = bool(flag(settings.get("key_column_is_id")))
         column_id, column_key = _setting(settings, "column_id"), _setting(settings, "column_key")
         key = str(uuid.uuid5(uuid.NAMESPACE_URL, f"socialcron:{step.key}")) if chosen else step.key
@@ -199,7 +211,7 @@ class Supabase:
             headers["content-profile"] = request["schema"]
         try:
             answer = session.write(
-                "POST", _path(request), params=params, json=request["row"], headers=headers
+                "POST", _path(request["table"]), params=params, json=request["row"], headers=headers
             )
         except OutcomeUnknown as exc:
             if exc.http_status != 409:
@@ -254,6 +266,34 @@ class Supabase:
                 complete=False, unanswerable=f"row {confirmed.remote_id} has our key and another {text}"
             )
         return Look(matches=(confirmed,), key_works=key_works)
+
+    def read_metrics(self, remote_ids: Sequence[str], session: Session) -> Mapping[str, Reading | Closed]:
+        """The columns that the settings name for counts, of at most 50 rows; closed where they name none.
+
+        A row that is missing may be hidden by row level security, or not have reached the replica that was asked.
+        Source: https://docs.postgrest.org/en/stable/references/api/tables_views.html#operators
+        """
+        settings = _checked(session)
+        column_id, schema = _setting(settings, "column_id"), _setting(settings, "schema")
+        column = {name: _setting(settings, f"column_{name}") for name in _COUNTS}
+        named = [column[name] for name in _COUNTS if column[name]]
+        if not named:
+            said = f"{session.where}: the settings name no column that counts something (column_views, ...)"
+            return dict.fromkeys(remote_ids, Closed(PlatformFailure(said, retryable=False)))
+        params = {
+            column_id: f"in.({','.join(map(_quoted, remote_ids))})",
+            "select": ",".join(dict.fromkeys((column_id, *named))),
+        }
+        headers = {"accept-profile": schema} if schema else {}
+        answer = session.read("GET", _path(_setting(settings, "table")), params=params, headers=headers)
+        if not isinstance(answer.json, list):
+            raise PlatformFailure(f"{session.where}: the answer is not a list of rows", retryable=True)
+        found: dict[str, Reading | Closed] = {}
+        for row in answer.json:
+            raw = counts(row, *named)
+            remote_id = str(require(row, column_id, (str, int), session.where))
+            found[remote_id] = Reading(**{name: raw.get(column[name]) for name in _COUNTS}, raw=raw)
+        return found
 
     def can_refresh(self, credentials: Mapping[str, Any]) -> bool:
         """Keys are long-lived."""
@@ -339,6 +379,13 @@ def _problems(step: Step, settings: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem(field=field(step), message=f"a row of {size} bytes of JSON, at most {most:.0f}")
 
 
+def _checked(session: Session) -> Mapping[str, Any]:
+    """The settings. Raises PlatformFailure for those no request can be made of."""
+    if problems := list(_setting_problems(session.settings)):
+        raise PlatformFailure(f"{session.where}: {'; '.join(map(str, problems))}", retryable=False)
+    return session.settings
+
+
 def _setting_problems(settings: Mapping[str, Any]) -> Iterator[Problem]:
     for name in ("table", "column_id", "column_key", "column_text"):
         if not _setting(settings, name) and not (
@@ -366,8 +413,16 @@ def _setting_problems(settings: Mapping[str, Any]) -> Iterator[Problem]:
 # --- requests and answers ------------------------------------------------------------------------------
 
 
-def _path(request: Mapping[str, Any]) -> str:
-    return f"/{quote(request['table'], safe='')}"
+def _path(table: str) -> str:
+    return f"/{quote(table, safe='')}"
+
+
+def _quoted(value: str) -> str:
+    """As a member of a list: quotes keep commas and brackets from ending it.
+
+    Source: https://docs.postgrest.org/en/stable/references/api/url_grammar.html#reserved-characters
+    """
+    return value if re.fullmatch(r"[\w-]+", value) else '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'
 
 
 def _columns(request: Mapping[str, Any]) -> str:
@@ -378,7 +433,7 @@ def _columns(request: Mapping[str, Any]) -> str:
 def _read(session: Session, request: Mapping[str, Any], column: str, value: str) -> Answer:
     params = {column: f"eq.{value}", "select": _columns(request), "limit": "1"}
     headers = {"prefer": "count=exact"} | ({"accept-profile": request["schema"]} if request["schema"] else {})
-    return session.read("GET", _path(request), params=params, headers=headers)
+    return session.read("GET", _path(request["table"]), params=params, headers=headers)
 
 
 def _memo(session: Session) -> str:

@@ -14,6 +14,7 @@ import secrets
 import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -34,11 +35,14 @@ COLUMNS: dict[str, tuple[str, bool]] = {
     "title": ("varchar(200)", True),
     "scheduled_at": ("timestamptz", True),
     "created_at": ("timestamptz", False),
+    # What the application behind the table counts; by itself.
+    **dict.fromkeys(("views", "likes", "comments", "shares", "saves"), ("bigint", True)),
 }
 TABLES: dict[str, tuple[str, ...]] = {  # their UNIQUE columns, the primary key first
     "content_posts": ("id", "external_key", "slug"),
     "uuid_posts": ("id",),  # its id is a uuid, and it has no external_key
 }
+_MEMBER = r'(?:"(?:[^"\\]|\\.)*"|[^,()"]+)'  # of a list
 KNOWN_PREFERENCES = {
     "return": ("minimal", "representation", "headers-only"),
     "resolution": ("ignore-duplicates",),
@@ -195,7 +199,7 @@ class Supabase(Platform):
         row: dict[str, Any] = dict.fromkeys(columns)
         row["created_at"] = iso_time(self.now(), digits=6).replace("Z", "+00:00")
         if columns["id"][0] == "bigint":
-            row["id"] = len(self.rows[table]) + 1 + 2**53  # as large as JSON readers must be able to bear
+            row["id"] = self.next_number(16)  # above 2**53: as large as JSON readers must be able to bear
         else:
             row["id"] = str(uuid.uuid4())
         row |= {name: self._value(columns[name][0], value) for name, value in given.items()}
@@ -266,15 +270,35 @@ class Supabase(Platform):
                 continue
             if name not in columns:
                 raise self.refusal(400, f"column {table}.{name} does not exist", "42703")
-            operator, _, text = condition.partition(".")
-            if operator != "eq":
-                raise self.refusal(400, f'"failed to parse filter ({condition})"', "PGRST100")
-            value = self._value(columns[name][0], text)
-            rows = [row for row in rows if row[name] == value]
-        page = self._selected(request, table, rows[:limit])
+            texts = self._operands(condition)
+            values = [self._value(columns[name][0], text) for text in texts]
+            rows = [row for row in rows if row[name] in values]
+        page = self._selected(request, table, [row | self._counted(row) for row in rows[:limit]])
         total = str(len(rows)) if preferences.get("count") == "exact" else "*"
         span = f"0-{len(page) - 1}" if page else "*"
         return Reply(200, page, {"Content-Range": f"{span}/{total}"})
+
+    def _operands(self, condition: str) -> list[str]:
+        """Of `eq.VALUE` and `in.(VALUE,"VALUE")`, the two operators there are here."""
+        operator, _, text = condition.partition(".")
+        if operator == "eq":
+            return [text]
+        if operator == "in" and re.fullmatch(rf"\({_MEMBER}(,{_MEMBER})*\)", text):
+            members = re.findall(_MEMBER, text)
+            return [
+                re.sub(r"\\(.)", r"\1", member[1:-1] if member[0] == '"' else member) for member in members
+            ]
+        raise self.refusal(400, f'"failed to parse filter ({condition})"', "PGRST100")
+
+    def _counted(self, row: Mapping[str, Any]) -> dict[str, int]:
+        post = self.posts.get(str(row["id"]))
+        seen = self.seen_by(post) if post else None
+        return asdict(seen) if seen else {}
+
+    def delete_post(self, post: Post) -> None:
+        super().delete_post(post)
+        for rows in self.rows.values():
+            rows[:] = [row for row in rows if str(row["id"]) != post.id]
 
     routes: ClassVar[tuple[Route, ...]] = (
         Route("POST", "/rest/v1/{table}", insert, True, family="publish"),

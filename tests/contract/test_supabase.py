@@ -25,7 +25,18 @@ from socialcron.errors import (
     Rejected,
     Unavailable,
 )
-from socialcron.model import Account, Confirmed, Identity, Look, Media, PreparedStep, Ready, Step
+from socialcron.model import (
+    Account,
+    Closed,
+    Confirmed,
+    Identity,
+    Look,
+    Media,
+    PreparedStep,
+    Reading,
+    Ready,
+    Step,
+)
 from socialcron.platforms.base import App
 from socialcron.platforms.http import Answer, Session
 from socialcron.platforms.supabase import Supabase
@@ -44,7 +55,7 @@ def as_stored(request: httpx.Request) -> dict[str, Any]:
 SAMPLE = Sample(
     credentials={"key": "eyJ-secret-service-role"},
     token="key",
-    settings={"platform": "blog"},
+    settings={"platform": "blog", "column_views": "views"},
     request={**TABLE, "row": ROW},
     created=(201, [{"id": 7, "external_key": "the-key", "body": "Hello"}]),
     created_headers=APPLIED,
@@ -448,6 +459,70 @@ def test_reconcile__repeats_are_not_safe_where_the_preference_was_not_honoured(w
 def test_reconcile__is_good_for_years() -> None:
     assert SUPABASE.declaration.key_ttl_seconds == 315_360_000
     assert SUPABASE.declaration.look_in_seconds(60) == 0
+
+
+# --- read_metrics ------------------------------------------------------------------------------------------
+
+COUNTED = {"column_views": "views", "column_likes": "hearts"}
+
+
+def test_read_metrics__reads_the_columns_that_are_named(wire: Wire) -> None:
+    wire.expect(GET, json=[{"id": 7, "views": 900, "hearts": "20"}, {"id": 8, "views": None, "hearts": -1}])
+    found = SUPABASE.read_metrics(["7", "8"], session(wire, **COUNTED))
+    assert dict(wire.last.url.params) == {"id": "in.(7,8)", "select": "id,views,hearts"}
+    assert found == {"7": Reading(views=900, likes=20, raw={"views": 900, "hearts": 20}), "8": Reading()}
+
+
+def test_read_metrics__names_schema_and_key_as_the_insert_does(wire: Wire) -> None:
+    number = "9f3c2b1e-0000-4000-8000-000000000001"
+    wire.expect("GET /rest/v1/notes", json=[{"uid": number, "n": 0}])
+    settings = {"table": "notes", "schema": "app", "column_id": "uid", "column_saves": "n"}
+    found = SUPABASE.read_metrics([number], session(wire, **settings))
+    assert wire.last.headers["accept-profile"] == "app"
+    assert found == {number: Reading(saves=0, raw={"n": 0})}
+
+
+def test_read_metrics__no_id_ends_the_list(wire: Wire) -> None:
+    wire.expect(GET, json=[])
+    assert SUPABASE.read_metrics(["a,b", 'c")', "d\\"], session(wire, **COUNTED)) == {}
+    assert wire.last.url.params["id"] == r'in.("a,b","c\")","d\\")'
+
+
+def test_read_metrics__a_missing_row_was_not_answered_about(wire: Wire) -> None:
+    wire.expect(GET, json=[])
+    assert SUPABASE.read_metrics(["7"], session(wire, **COUNTED)) == {}
+
+
+def test_read_metrics__asks_nothing_where_no_column_is_named(wire: Wire) -> None:
+    [closed] = SUPABASE.read_metrics(["7"], session(wire)).values()
+    assert isinstance(closed, Closed)
+    assert "column_views" in str(closed.error)
+
+
+def test_read_metrics__a_column_that_is_none_is_said_before_asking(wire: Wire) -> None:
+    assert SUPABASE.validate([step()], {"column_views": "count(*)"}) != []
+    with pytest.raises(PlatformFailure, match="column_views"):
+        SUPABASE.read_metrics(["7"], session(wire, column_views="count(*)"))
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (401, {"code": "PGRST301", "message": "JWSError"}, AuthExpired),
+        (400, {"code": "42703", "message": "column content_posts.hearts does not exist"}, Rejected),
+        (404, {"code": "PGRST205", "message": "Could not find the table"}, PlatformFailure),
+        (503, {"code": "PGRST001", "message": "no connection"}, PlatformFailure),
+        (200, {}, PlatformFailure),
+        (200, [{"views": 1}], PlatformFailure),
+        (200, ["row"], PlatformFailure),
+    ],
+)
+def test_read_metrics__trouble_is_an_error(
+    wire: Wire, status: int, body: Any, kind: type[PlatformError]
+) -> None:
+    wire.expect(GET, status, json=body)
+    with pytest.raises(kind):
+        SUPABASE.read_metrics(["7"], session(wire, **COUNTED))
 
 
 # --- the rest ----------------------------------------------------------------------------------------------

@@ -129,6 +129,23 @@ def test_row__is_returned_as_preferred(client: httpx.Client) -> None:
     assert located.headers["Location"].startswith("/content_posts?id=eq.")
 
 
+def test_counts__grow_and_hide(sandbox: Sandbox, client: httpx.Client) -> None:
+    ids = [insert(client, external_key=key).json()[0]["id"] for key in "ab"]
+
+    def views(query: str) -> list[Any]:
+        return [row["views"] for row in client.get(f"/content_posts?select=views&{query}").json()]
+
+    both = f'id=in.({ids[0]},"{ids[1]}")'
+    assert views(both) == [0, 0]
+    sandbox.advance(3600)
+    assert all(count > 0 for count in views(both))
+    sandbox.delete_post("supabase", str(ids[1]))
+    assert len(views(both)) == 1
+    sandbox.settings("supabase", counts_hidden=True)
+    assert views(both) == [None]
+    assert refused(client.get("/content_posts?id=in.(1")) == (400, "PGRST100")
+
+
 def test_schema__is_the_public_one(client: httpx.Client) -> None:
     row = {"platform": "blog"}
     assert client.post("/content_posts", json=row, headers={"Content-Profile": "public"}).status_code == 201
