@@ -97,8 +97,6 @@ class ReadJob:
                 self._book.requests += declared.requests
                 read = partial(self._adapter.read_metrics, [due.remote_id for due in batch])
                 found = yield from self._connection.call(read)
-            except OneByOne:
-                size = 1
             except RateLimited as exc:
                 seconds = exc.retry_after or RATE_LIMIT_SECONDS
                 self._book.postpone(self._left, "released", retry_in_seconds=seconds, give_back=True, exc=exc)
@@ -113,6 +111,9 @@ class ReadJob:
                 self._book.postpone(self._left, "failed", exc=exc)
                 self._left = []
             except PlatformError as exc:
+                if isinstance(exc, OneByOne) and size > 1:
+                    size = 1
+                    continue
                 self._log("metrics_failed", exc)
                 self._not_answered(batch, "failed", exc)
                 self._left = self._left[len(batch) :]
