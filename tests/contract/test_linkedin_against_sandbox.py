@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 from socialcron.errors import AuthExpired, Duplicate, OutcomeUnknown, PlatformFailure, Rejected
-from socialcron.model import Account, Confirmed, Look, Media, PreparedStep, Ready, Saved, Step, Wait
+from socialcron.model import Account, Closed, Confirmed, Look, Media, PreparedStep, Ready, Saved, Step, Wait
 from socialcron.platforms import registry
-from socialcron.platforms.base import App, Authorizing, Grant
+from socialcron.platforms.base import App, Authorizing, Grant, Measuring, OneByOne
 from socialcron.platforms.http import Http, Session
 from socialcron.sandbox import Sandbox
 from socialcron.sandbox.linkedin import POISON
@@ -355,3 +355,33 @@ def test_connecting__gives_the_member_or_the_page_named(member: Publisher) -> No
     grant = member.consent("http://127.0.0.1:9/", "/oauth/v2/authorization")
     (found,) = adapter.connect_accounts(grant, member.app, page, member.http)
     assert found.external_id == "urn:li:organization:5515715"
+
+
+def read(author: Publisher, *ids: str) -> Mapping[str, Any]:
+    return cast(Measuring, author.adapter).read_metrics(ids, author.session())
+
+
+def test_readings__of_a_page_come_at_once(page: Publisher) -> None:
+    ids = [page.publish(text).remote_id for text in ("one", "two")]
+    page.sandbox.advance(3600)
+    found = read(page, *ids)
+    assert found.keys() == set(ids)
+    assert all(reading.views > reading.likes and reading.saves is None for reading in found.values())
+
+
+def test_readings__of_a_member_come_one_by_one(member: Publisher) -> None:
+    ids = [member.publish(text).remote_id for text in ("one", "two")]
+    member.sandbox.advance(3600)
+    with pytest.raises(OneByOne):
+        read(member, *ids)
+    for remote_id in ids:
+        [reading] = read(member, remote_id).values()
+        assert reading.views > reading.likes
+        assert reading.saves is not None
+
+
+def test_readings__a_member_whose_app_may_only_post_has_none(member: Publisher) -> None:
+    made = member.sandbox.account("linkedin", "alice", scopes="openid profile w_member_social")
+    member.credentials = made["credentials"]
+    [closed] = read(member, member.publish().remote_id).values()
+    assert isinstance(closed, Closed)
