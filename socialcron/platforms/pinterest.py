@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 from unicodedata import normalize
 from urllib.parse import quote
 
@@ -46,6 +46,7 @@ from socialcron.model import (
     Tokens,
     Wait,
 )
+from socialcron.platforms import oauth
 from socialcron.platforms.base import (
     OAUTH2,
     App,
@@ -55,25 +56,19 @@ from socialcron.platforms.base import (
     Limit,
     MediaRule,
     Metrics,
+    count,
     counts,
     default_error,
     key_text,
-    nothing_seen,
     optional_str,
     require,
     require_list,
     require_str,
-    token_error,
 )
 from socialcron.platforms.files import local_path, read_part
 from socialcron.platforms.http import UPLOAD_SECONDS, Answer, Http, Session
 from socialcron.platforms.rules import media_problems
-from socialcron.platforms.text import field
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import httpx
+from socialcron.platforms.text import field, utf16_units
 
 _OPENAPI = "https://github.com/pinterest/api-description/blob/main/v5/openapi.json"
 _THIRD = "https://www.ayrshare.com/docs/media-guidelines/pinterest.md"
@@ -176,7 +171,7 @@ class Pinterest:
         for name, (what, text) in texts.items():
             if not isinstance(text, str):
                 yield Problem(field=name, message="must be a text")
-            elif (length := _units(text)) > limit(what):
+            elif (length := utf16_units(text)) > limit(what):
                 said = "alt text of " if what == "alt_text" else ""
                 most = f"Pinterest takes at most {limit(what):.0f}"
                 yield Problem(field=name, message=f"{said}{length} characters (an emoji is two), {most}")
@@ -196,7 +191,7 @@ class Pinterest:
         cover = choice.get("cover_image_url")
         if cover is not None and not str(cover).startswith("https://"):
             yield Problem(field="options.cover_image_url", message=f"{cover!r} is no https address")
-        if _whole(choice.get("cover_image_key_frame_time", 0)) is None:
+        if count(choice.get("cover_image_key_frame_time", 0)) is None:
             yield Problem(
                 field="options.cover_image_key_frame_time", message="must be a whole number of seconds"
             )
@@ -207,7 +202,7 @@ class Pinterest:
             yield Problem(field="media", message="there is none: a Pin needs an image or a video")
         if len(media) > most:
             yield Problem(field="media", message=f"{len(media)} files, Pinterest takes at most {most} images")
-        elif len(media) > 1 and any(_is_video(item) for item in media):
+        elif len(media) > 1 and any(item.is_video for item in media):
             yield Problem(
                 field="media", message=f"{len(media)} files, Pinterest takes 1 video or {most} images"
             )
@@ -225,10 +220,10 @@ class Pinterest:
         if not token:
             raise AuthExpired(f"{where}: there is no access token", hint="Connect the account again.")
         return Session(
-            base_url=_base_url(account.settings),
+            base_url=self.declaration.base_url(account.settings),
             where=where,
             http=http,
-            authorize=_header(f"Bearer {token}"),
+            authorize=oauth.bearer(token),
             explain=partial(_explain, where=where),
             limits=_limits_seen,
             account_id=account.external_id,
@@ -243,9 +238,9 @@ class Pinterest:
         uploaded; `again`: it is, for the second time.
         Source: https://developers.pinterest.com/docs/work-with-organic-content-and-users/create-boards-and-pins/
         """
-        handles = {**step.handles, "account_id": _account_id(session)}
+        handles = {**step.handles, "account_id": session.once("account_id", _account_id)}
         media = step.media[0]
-        if not _is_video(media):
+        if not media.is_video:
             return Ready(request=_render(step, session.settings, None), handles=handles)
         video = handles.get("video")
         if video is None:
@@ -285,7 +280,7 @@ class Pinterest:
         if step.first_sending_at is None:
             return Look(complete=False)
         since = step.first_sending_at - timedelta(seconds=60)
-        account_id = _account_id(session)
+        account_id = session.once("account_id", _account_id)
         same_account = account_id is not None and account_id == step.handles.get("account_id")
         matches = []
         bookmark: str | None = None
@@ -350,7 +345,7 @@ class Pinterest:
         form = {"grant_type": "refresh_token", "refresh_token": credentials.get("refresh_token")}
         session = _token_session(where, account.settings, app, http)
         body = session.upload("POST", "/v5/oauth/token", seconds=25.0, data=form).json
-        return _tokens(body, credentials, where)
+        return oauth.tokens(body, credentials, where)
 
     def identify(self, session: Session) -> Identity:
         """Source: https://developers.pinterest.com/docs/api/v5/user_account-get/"""
@@ -367,20 +362,12 @@ class Pinterest:
         continuous_refresh: without it, apps made before 2025-09-25 would get a refresh token that ends for good.
         Source: https://developers.pinterest.com/docs/getting-started/set-up-authentication-and-authorization/
         """
-        from oauthlib.oauth2 import WebApplicationClient
-
         where = "pinterest, connecting an account"
-        form = WebApplicationClient(app.client_id).prepare_request_body(
-            code=grant.code,
-            redirect_uri=grant.redirect_uri,
-            include_client_id=False,
-            continuous_refresh="true",
-        )
-        headers = {"content-type": "application/x-www-form-urlencoded"}
+        parts = oauth.code_form(grant, app, include_client_id=False, continuous_refresh="true")
         session = _token_session(where, settings, app, http)
-        body = session.upload("POST", "/v5/oauth/token", content=form, headers=headers).json
-        tokens = _tokens(body, {}, where)
-        session.authorize = _header(f"Bearer {tokens.credentials['access_token']}")
+        body = session.upload("POST", "/v5/oauth/token", **parts).json
+        tokens = oauth.tokens(body, {}, where)
+        session.authorize = oauth.bearer(str(tokens.credentials["access_token"]))
         who = self.identify(session)
         listed = session.read("GET", "/v5/boards", params={"page_size": str(_PAGE)}).json
         boards = require_list(listed, "items", where)
@@ -391,7 +378,7 @@ class Pinterest:
                 handle=who.handle,
                 tokens=tokens,
                 settings={} if settings.get("board_id") else alone,
-                scopes=tuple(filter(None, re.split(r"[\s,]+", optional_str(body, "scope") or ""))),
+                scopes=oauth.scopes(body),
             )
         ]
 
@@ -399,64 +386,25 @@ class Pinterest:
 # --- who and where -----------------------------------------------------------------------------------------
 
 
-def _base_url(settings: Mapping[str, Any]) -> str:
-    return str(settings.get("base_url") or Pinterest.declaration.default_base_url)
-
-
-def _header(value: str) -> Callable[[httpx.Request], None]:
-    def sign(request: httpx.Request) -> None:
-        request.headers["authorization"] = value
-
-    return sign
-
-
 def _token_session(where: str, settings: Mapping[str, Any], app: App, http: Http) -> Session:
-    """A session that proves which app it is; client id and secret go into the header, never into the form."""
-    pair = base64.b64encode(f"{app.client_id}:{app.client_secret}".encode()).decode()
-    return Session(
-        base_url=_base_url(settings),
-        where=where,
-        http=http,
-        authorize=_header(f"Basic {pair}"),
-        explain=lambda answer: token_error(_explain(answer, where)),
-        limits=nothing_seen,
+    """Proves which app it is in the header: client id and secret never go into the form."""
+    return oauth.token_session(
+        Pinterest.declaration.base_url(settings),
+        where,
+        http,
+        authorize=oauth.basic(app),
+        explain=partial(_explain, where=where),
         settings=settings,
     )
 
 
-def _tokens(body: Any, before: Mapping[str, Any], where: str) -> Tokens:
-    renewed = {**before, "access_token": require_str(body, "access_token", where)}
-    if refresh_token := optional_str(body, "refresh_token"):
-        renewed["refresh_token"] = refresh_token
-    renewed.pop("expires_at", None)
-    return Tokens(
-        credentials=renewed,
-        expires_at=_in_seconds(body.get("expires_in")),
-        refresh_expires_at=_in_seconds(body.get("refresh_token_expires_in")),
-    )
-
-
-def _in_seconds(seconds: Any) -> datetime | None:
-    usable = isinstance(seconds, int) and 0 < seconds < 10**9
-    return datetime.now(UTC) + timedelta(seconds=seconds) if usable else None
-
-
 def _account_id(session: Session) -> str | None:
-    """Whose token it is, asked once in a run; None where the scope user_accounts:read is missing."""
-    if "pinterest account" not in session.memo:
-        answer = session.read("GET", "/v5/user_account", accept=(403,))
-        session.memo["pinterest account"] = (
-            require_str(answer.json, "id", session.where) if answer.ok else None
-        )
-    account_id: str | None = session.memo["pinterest account"]
-    return account_id
+    """Whose token it is; None where the scope user_accounts:read is missing."""
+    answer = session.read("GET", "/v5/user_account", accept=(403,))
+    return require_str(answer.json, "id", session.where) if answer.ok else None
 
 
 # --- videos ------------------------------------------------------------------------------------------------
-
-
-def _is_video(media: Media) -> bool:
-    return (media.mime_type or "").startswith("video/")
 
 
 def _register(session: Session) -> dict[str, Any]:
@@ -536,7 +484,7 @@ def _render(step: Step, settings: Mapping[str, Any], media_id: str | None) -> di
         request["media_source"] = {"source_type": "video_id", "media_id": media_id} | (
             {"cover_image_url": cover}
             if cover
-            else {"cover_image_key_frame_time": _whole(choice.get("cover_image_key_frame_time", 0))}
+            else {"cover_image_key_frame_time": count(choice.get("cover_image_key_frame_time", 0))}
         )
         return request
     if by_address := _by_address(step.media):
@@ -603,11 +551,6 @@ def _created_at(pin: Mapping[str, Any], where: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _units(text: str) -> int:
-    """UTF-16 code units: whatever Pinterest counts, there are not more of it."""
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
-
-
 # --- errors and limits -------------------------------------------------------------------------------------
 
 
@@ -649,8 +592,8 @@ def _limits_seen(answer: Answer) -> Iterable[LimitSeen]:
     seconds = _reset_seconds(answer)
     yield LimitSeen(
         family="publish" if posting and answer.path.endswith("/pins") else "media" if posting else "read",
-        limit=_whole(headers.get("x-ratelimit-limit")),
-        remaining=_whole(headers.get("x-ratelimit-remaining")),
+        limit=count(headers.get("x-ratelimit-limit")),
+        remaining=count(headers.get("x-ratelimit-remaining")),
         reset_at=None if seconds is None else datetime.now(UTC) + timedelta(seconds=seconds),
         retry_after=answer.retry_after,
         blocked=answer.status == 429,
@@ -658,11 +601,5 @@ def _limits_seen(answer: Answer) -> Iterable[LimitSeen]:
 
 
 def _reset_seconds(answer: Answer) -> int | None:
-    seconds = _whole(answer.headers.get("x-ratelimit-reset"))
+    seconds = count(answer.headers.get("x-ratelimit-reset"))
     return seconds if seconds is not None and seconds <= LONGEST_WAIT_SECONDS else None
-
-
-def _whole(value: Any) -> int | None:
-    """A non-negative whole number from a number or a few digits; None for anything else."""
-    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
-    return int(text) if re.fullmatch(r"\d{1,18}", text, re.ASCII) else None

@@ -82,7 +82,7 @@ def account(**settings: str) -> Account:
 def session(wire: Wire, **settings: str) -> Session:
     """One that knows already whose token it has."""
     at = PINTEREST.connect(account(**settings), {"access_token": "the-token"}, App(), wire.http)
-    at.memo["pinterest account"] = "7"
+    at.memo["account_id"] = "7"
     return at
 
 
@@ -516,7 +516,7 @@ def test_reconcile__with_the_token_of_another_account_proves_nothing(wire: Wire)
     assert not PINTEREST.reconcile(sent(handles={"account_id": "8"}), session(wire)).complete
     listed(wire)
     unknown = session(wire)
-    unknown.memo["pinterest account"] = None
+    unknown.memo["account_id"] = None
     assert not PINTEREST.reconcile(sent(handles={"account_id": None}), unknown).complete
 
 
