@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 app = single_app()
 
+QUEUE_COUNTS = ("waiting", "active", "completed", "failed", "delayed", "total")
+
 
 @app.command(epilog=example("socialcron status", "socialcron status --json | jq .data.overdue_seconds"))
 def status(json: JsonOption = False, env_file: EnvFileOption = None) -> None:
@@ -27,6 +29,7 @@ def status(json: JsonOption = False, env_file: EnvFileOption = None) -> None:
 
         db, zone = ctx.database, display_zone(ctx.settings)
         counts = queries.count_posts(db)
+        queues = queries.queues(db, counts)
         overdue = queries.overdue_seconds(db)
         accounts = queries.accounts(db)
         platforms = queries.platforms(db)
@@ -42,6 +45,21 @@ def status(json: JsonOption = False, env_file: EnvFileOption = None) -> None:
                     "Posts",
                     [f"#{name}" for name in counts],
                     [[f"{'~' if row.approximate else ''}{row.posts:,}" for row in counts.values()]],
+                ),
+                table(
+                    "\nQueues",
+                    ("=queue", *(f"#{name}" for name in QUEUE_COUNTS)),
+                    [
+                        (
+                            name.replace("_", " "),
+                            *(
+                                f"{'~' if row.approximate else ''}{getattr(row, count):,}"
+                                for count in QUEUE_COUNTS
+                            ),
+                        )
+                        for name, row in queues.items()
+                        if row.total
+                    ],
                 ),
                 table(
                     "\nAccounts",
@@ -155,6 +173,7 @@ def status(json: JsonOption = False, env_file: EnvFileOption = None) -> None:
             {
                 "posts": {name: row.posts for name, row in counts.items()},
                 "approximate": sorted(name for name, row in counts.items() if row.approximate),
+                "queues": queues,
                 "overdue_seconds": overdue,
                 "accounts": accounts,
                 "period_days": DAYS,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -104,6 +105,23 @@ class AccountCounts:
     autopost_off: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueCounts:
+    """Jobs of one queue. waiting: due, nobody has it; active: a run has it; delayed: due later, or kept back."""
+
+    waiting: int
+    active: int
+    completed: int
+    failed: int
+    delayed: int
+    approximate: bool
+    total: int = field(init=False)  # of these five
+
+    def __post_init__(self) -> None:
+        total = self.waiting + self.active + self.completed + self.failed + self.delayed
+        object.__setattr__(self, "total", total)
+
+
 _PERIOD = {"days": DAYS, "sample": SAMPLE}
 
 
@@ -114,6 +132,24 @@ def count_posts(db: Database) -> dict[str, PostCount]:
     found = {row.status: row for row in db.rows(query, None if small else {"most": MOST}, into=PostCount)}
     nothing = {status: PostCount(status=status, posts=0, approximate=False) for status in POST_STATUSES}
     return nothing | found
+
+
+def queues(db: Database, posts: Mapping[str, PostCount]) -> dict[str, QueueCounts]:
+    """Of each kind of job. posts: what `count_posts` found; cancelled ones are in no queue."""
+    publishing = QueueCounts(
+        waiting=(waiting := db.value("status_queue_publishing", {"most": MOST})),
+        active=posts["processing"].posts + posts["unconfirmed"].posts,
+        completed=posts["posted"].posts,
+        failed=posts["failed"].posts + posts["missed"].posts,
+        delayed=max(posts["scheduled"].posts - waiting, 0),
+        approximate=any(row.approximate for row in posts.values()),
+    )
+    found = {"publishing": publishing}
+    for name in ("metrics", "monitoring", "media_cache"):
+        counts = db.row(f"status_queue_{name}", {"most": MOST}, into=QueueCounts)
+        assert counts is not None
+        found[name] = counts
+    return found
 
 
 def overdue_seconds(db: Database) -> float:

@@ -85,6 +85,164 @@ def test_status__shows_posts_that_needed_many_tries(cli: Cli, db: Database, stub
     assert "3 of 4" in cli("status").stdout
 
 
+EMPTY = dict.fromkeys(("waiting", "active", "completed", "failed", "delayed", "total"), 0)
+
+
+def queue(cli: Cli, name: str) -> dict[str, int]:
+    found = dict(cli("status", "--json").data["queues"][name])
+    assert found.pop("approximate") in (True, False)
+    return found
+
+
+def test_status__has_the_same_words_for_every_queue(cli: Cli) -> None:
+    found = cli("status", "--json").data["queues"]
+    assert found == dict.fromkeys(
+        ("publishing", "metrics", "monitoring", "media_cache"), EMPTY | {"approximate": False}
+    )
+
+
+def test_status__says_where_each_post_stands(cli: Cli, db: Database, stub: int) -> None:
+    add(cli, "due")
+    for text in ("later", "held", "claimed", "unknown", "out", "failed", "missed", "cancelled"):
+        add(cli, text, "--at", "+1h")
+    add(cli, "draft", "--draft")
+    db.connection.execute("UPDATE socialcron.posts SET held_at = now() WHERE id = 3")
+    for post, state in ((4, "processing"), (5, "unconfirmed"), (6, "posted"), (7, "failed"), (8, "missed")):
+        db.connection.execute("UPDATE socialcron.posts SET status = %s WHERE id = %s", [state, post])
+    cli("posts", "cancel", 9)
+    assert queue(cli, "publishing") == {
+        "waiting": 1,
+        "active": 2,
+        "completed": 1,
+        "failed": 2,
+        "delayed": 3,
+        "total": 9,
+    }
+
+
+def test_status__says_where_each_reading_stands(cli: Cli, db: Database, stub: int) -> None:
+    for number in range(6):
+        add(cli, f"post {number}")
+    db.connection.execute("UPDATE socialcron.posts SET status = 'posted', posted_at = now()")
+    for post, change in enumerate(
+        (
+            "next_at = now() - interval '1 s'",
+            "next_at = now() - interval '1 s', claim_token = gen_random_uuid(), lease_until = now() + interval '1 min'",
+            "next_at = now() - interval '1 s', claim_token = gen_random_uuid(), lease_until = now() - interval '1 s'",
+            "next_at = now() + interval '1 h', error_class = 'network'",
+            "next_at = NULL",
+            "next_at = NULL, error_class = 'auth_expired'",
+        ),
+        start=1,
+    ):
+        db.connection.execute(
+            f"UPDATE socialcron.metric_schedules SET {change} WHERE post_id = {post}".encode()
+        )
+    assert queue(cli, "metrics") == {
+        "waiting": 2,
+        "active": 1,
+        "completed": 1,
+        "failed": 1,
+        "delayed": 1,
+        "total": 6,
+    }
+
+
+def test_status__says_where_each_look_at_a_profile_stands(cli: Cli, db: Database) -> None:
+    db.connection.execute(
+        """INSERT INTO socialcron.profiles
+                  (platform, handle, monitoring_enabled, next_run_at, requested_at, lease_until) VALUES
+               ('tiktok', 'due', true, now(), NULL, NULL), ('tiktok', 'asked for', false, now(), now(), NULL),
+               ('tiktok', 'under way', true, now(), NULL, now() + interval '1 min'),
+               ('tiktok', 'later', true, now() + interval '1 h', NULL, NULL),
+               ('tiktok', 'off', false, now(), NULL, NULL)"""
+    )
+    db.connection.execute(
+        "INSERT INTO socialcron.monitoring_runs (profile_id, status) VALUES"
+        " (3, 'running'), (1, 'completed'), (2, 'completed'), (1, 'failed')"
+    )
+    assert queue(cli, "monitoring") == {
+        "waiting": 2,
+        "active": 1,
+        "completed": 2,
+        "failed": 1,
+        "delayed": 1,
+        "total": 7,
+    }
+
+
+def test_status__says_where_each_picture_stands(cli: Cli, db: Database) -> None:
+    db.connection.execute("INSERT INTO socialcron.profiles (platform, handle) VALUES ('tiktok', 'me')")
+    for number, change in enumerate(
+        (
+            "status = 'waiting'",
+            "next_at = now() + interval '1 h'",
+            "status = 'active', claim_token = gen_random_uuid(), lease_until = now() + interval '1 min'",
+            "status = 'active', claim_token = gen_random_uuid(), lease_until = now() - interval '1 min'",
+            "status = 'cached', path = 'a', sha256 = 'b', size_bytes = 1, mime_type = 'image/png', cached_at = now()",
+            "status = 'dropped'",
+            "status = 'failed'",
+            "status = 'gone'",
+        ),
+        start=1,
+    ):
+        db.connection.execute(
+            "INSERT INTO socialcron.profile_posts (profile_id, remote_id, first_seen_at, last_seen_at)"
+            " VALUES (1, %s, now(), now())",
+            [str(number)],
+        )
+        db.connection.execute(
+            "INSERT INTO socialcron.media_cache (profile_post_id, kind, url) VALUES (%s, 'cover', 'https://i')",
+            [number],
+        )
+        db.connection.execute(f"UPDATE socialcron.media_cache SET {change} WHERE id = {number}".encode())
+    assert queue(cli, "media_cache") == {
+        "waiting": 2,
+        "active": 1,
+        "completed": 2,
+        "failed": 2,
+        "delayed": 1,
+        "total": 8,
+    }
+
+
+def test_status__estimates_large_queues_and_says_so(
+    cli: Cli, db: Database, stub: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db.connection.execute(
+        """WITH content AS (INSERT INTO socialcron.contents (text) VALUES ('hi') RETURNING id)
+           INSERT INTO socialcron.posts (account_id, content_id) SELECT %s, id FROM content, generate_series(1, 100)""",
+        [stub],
+    )
+    db.connection.execute("UPDATE socialcron.posts SET status = 'posted', posted_at = now()")
+    db.connection.execute(
+        """UPDATE socialcron.metric_schedules SET next_at = CASE WHEN post_id <= 60 THEN now() + interval '1 h' END,
+                  error_class = CASE WHEN post_id > 95 THEN 'network' END"""
+    )
+    db.connection.execute("INSERT INTO socialcron.profiles (platform, handle) VALUES ('tiktok', 'me')")
+    db.connection.execute(
+        """INSERT INTO socialcron.monitoring_runs (profile_id, status)
+           SELECT 1, CASE WHEN n <= 70 THEN 'completed' ELSE 'failed' END FROM generate_series(1, 100) AS n"""
+    )
+    db.connection.execute("ANALYZE")
+    monkeypatch.setattr(status, "MOST", 20)
+
+    found = cli("status", "--json").data["queues"]
+
+    assert found["metrics"] == {
+        "waiting": 0,
+        "active": 0,
+        "completed": 35,
+        "failed": 5,
+        "delayed": 60,
+        "total": 100,
+        "approximate": True,
+    }
+    assert (found["monitoring"]["completed"], found["monitoring"]["failed"]) == (70, 30)
+    assert found["monitoring"]["approximate"]
+    assert "~100" in cli("status").stdout
+
+
 def test_status__shows_rate_limits_and_accounts(cli: Cli, db: Database, stub: int) -> None:
     cli("accounts", "add", "stub", "--handle", "other")
     db.connection.execute(
