@@ -45,6 +45,7 @@ from socialcron.model import (
     Tokens,
     Wait,
 )
+from socialcron.platforms import oauth
 from socialcron.platforms.base import (
     OAUTH2,
     App,
@@ -55,20 +56,19 @@ from socialcron.platforms.base import (
     MediaRule,
     Metrics,
     OneByOne,
+    address,
     counts,
     default_error,
     key_text,
-    nothing_seen,
     optional_str,
     require,
     require_list,
     require_str,
-    token_error,
 )
 from socialcron.platforms.files import stream_part
 from socialcron.platforms.http import Answer, Http, Session
 from socialcron.platforms.rules import media_problems
-from socialcron.platforms.text import field, links, with_link
+from socialcron.platforms.text import field, links, utf16_units, with_link
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,7 +82,7 @@ _THIRD = "https://www.ayrshare.com/docs/media-guidelines/linkedin"
 _READ_ON = "2026-09-11"
 
 API_VERSION = "202609"
-_OAUTH_HOST = "https://www.linkedin.com"
+_OAUTH = "https://www.linkedin.com/oauth/v2"
 # Where uploads go: the only hosts beside `base_url` that ever get the token.
 _UPLOAD_HOSTS = frozenset({"www.linkedin.com", "api.linkedin.com"})
 _PAGE = 10
@@ -211,7 +211,7 @@ class LinkedIn:
             date=_READ_ON,
         ),
         authorization=Authorization(
-            authorize_url=f"{_OAUTH_HOST}/oauth/v2/authorization",
+            authorize_url=f"{_OAUTH}/authorization",
             scopes=("openid", "profile", "w_member_social"),
         ),
         refresh_early_seconds=86_400.0,
@@ -246,14 +246,14 @@ class LinkedIn:
         name, text = field(step), _commentary(step)
         if not (text.strip() or step.media or step.link):
             yield Problem(field=name, message="empty, without media or link")
-        if (length := len(text.encode("utf-16-le", "surrogatepass")) // 2) > limit("text"):
+        if (length := utf16_units(text)) > limit("text"):
             yield Problem(
                 field=name,
                 message=f"{length} characters once escaped (emoji are two), LinkedIn takes at most {limit('text'):.0f}",
             )
         if step.link and not _host(step.link):
             yield Problem(field="link", message=f"{step.link!r} is no http(s) address")
-        videos = sum(1 for item in step.media if _is_video(item))
+        videos = sum(1 for item in step.media if item.is_video)
         if len(step.media) > limit("images"):
             yield Problem(
                 field="media",
@@ -269,7 +269,7 @@ class LinkedIn:
                 item.width
                 and item.height
                 and item.width * item.height > limit("image_pixels")
-                and not _is_video(item)
+                and not item.is_video
             ):
                 pixels = item.width * item.height
                 yield Problem(
@@ -295,7 +295,7 @@ class LinkedIn:
         if not token:
             raise AuthExpired(f"{where}: there is no access token", hint="Connect the account again.")
         return Session(
-            base_url=_base_url(account.settings),
+            base_url=self.declaration.base_url(account.settings),
             where=where,
             http=http,
             authorize=_signing(str(token), str(account.settings.get("api_version") or API_VERSION)),
@@ -315,7 +315,7 @@ class LinkedIn:
         Sources: https://learn.microsoft.com/en-us/linkedin/marketing/community-management/shares/images-api and
         .../videos-api
         """
-        author = session.account_id or _member(session)[0]
+        author = session.account_id or session.once("member", _member)[0]
         # Media belong to their owner: those of another author are of no use.
         handles: dict[str, Any] = {"author": author}
         if step.handles.get("author") == author:
@@ -329,7 +329,7 @@ class LinkedIn:
                 uploads[index] = _upload(uploads[index], media, author, session)
                 return Saved(handles={**handles, "media": uploads})
         for index, (upload, media) in enumerate(zip(uploads, step.media, strict=False)):
-            if not _is_video(media) and not _is_page(author):
+            if not media.is_video and not _is_page(author):
                 if not handles.get("waited"):
                     return Wait(handles={**handles, "waited": True}, seconds=_IMAGE_SECONDS)
                 continue
@@ -435,8 +435,10 @@ class LinkedIn:
             "client_secret": app.client_secret,
         }
         session = _token_session(where, account.settings, http)
-        body = session.upload("POST", _token_url(account.settings), seconds=25.0, data=form).json
-        return _tokens(body, credentials, where)
+        body = session.upload(
+            "POST", address(account.settings, f"{_OAUTH}/accessToken"), seconds=25.0, data=form
+        ).json
+        return oauth.tokens(body, credentials, where)
 
     def identify(self, session: Session) -> Identity:
         """The author: the member, or the organization whose posts the token may read (r_organization_social)."""
@@ -444,7 +446,7 @@ class LinkedIn:
         if _is_page(author):
             require_list(_finder(author, session, count=1).json, "elements", session.where)
             return Identity(external_id=author, handle=author)
-        urn, name = _member(session)
+        urn, name = session.once("member", _member)
         return Identity(external_id=urn, handle=name)
 
     def connect_accounts(
@@ -458,34 +460,19 @@ class LinkedIn:
         Sources: https://learn.microsoft.com/en-us/linkedin/shared/authentication/authorization-code-flow and
         https://learn.microsoft.com/en-us/linkedin/consumer/integrations/self-serve/sign-in-with-linkedin-v2
         """
-        from oauthlib.oauth2 import WebApplicationClient
-
         where = "linkedin, connecting an account"
-        form = WebApplicationClient(app.client_id).prepare_request_body(
-            code=grant.code, redirect_uri=grant.redirect_uri, client_secret=app.client_secret
-        )
-        headers = {"content-type": "application/x-www-form-urlencoded"}
+        parts = oauth.code_form(grant, app, client_secret=app.client_secret)
         session = _token_session(where, settings, http)
-        body = session.upload("POST", _token_url(settings), content=form, headers=headers).json
-        tokens = _tokens(body, {}, where)
+        body = session.upload("POST", address(settings, f"{_OAUTH}/accessToken"), **parts).json
+        tokens = oauth.tokens(body, {}, where)
         session.authorize = _signing(str(tokens.credentials["access_token"]), API_VERSION)
         author = str(settings.get("author") or "")
         # A consent for a page alone need not allow to ask who the member is.
-        urn, name = (author, author) if _is_page(author) else _member(session)
-        # Separated by commas here, by spaces in the request.
-        scopes = tuple(filter(None, re.split(r"[\s,]+", optional_str(body, "scope") or "")))
-        return [Connectable(external_id=urn, handle=name, tokens=tokens, scopes=scopes)]
+        urn, name = (author, author) if _is_page(author) else session.once("member", _member)
+        return [Connectable(external_id=urn, handle=name, tokens=tokens, scopes=oauth.scopes(body))]
 
 
 # --- who and where -----------------------------------------------------------------------------------------
-
-
-def _base_url(settings: Mapping[str, Any]) -> str:
-    return str(settings.get("base_url") or LinkedIn.declaration.default_base_url)
-
-
-def _token_url(settings: Mapping[str, Any]) -> str:
-    return f"{str(settings.get('base_url') or _OAUTH_HOST).rstrip('/')}/oauth/v2/accessToken"
 
 
 def _author_of(account: Account) -> str | None:
@@ -508,16 +495,13 @@ def _is_page(author: str) -> bool:
 
 
 def _member(session: Session) -> tuple[str, str]:
-    """URN and name of the member whose token it is; asked once in a run.
+    """URN and name of the member whose token it is.
 
     Source: https://learn.microsoft.com/en-us/linkedin/consumer/integrations/self-serve/sign-in-with-linkedin-v2
     """
-    if "linkedin member" not in session.memo:
-        body = session.read("GET", "/v2/userinfo").json
-        sub = require_str(body, "sub", session.where)
-        session.memo["linkedin member"] = f"urn:li:person:{sub}", optional_str(body, "name") or sub
-    member: tuple[str, str] = session.memo["linkedin member"]
-    return member
+    body = session.read("GET", "/v2/userinfo").json
+    sub = require_str(body, "sub", session.where)
+    return f"urn:li:person:{sub}", optional_str(body, "name") or sub
 
 
 def _signing(token: str, version: str) -> Callable[[httpx.Request], None]:
@@ -531,45 +515,22 @@ def _signing(token: str, version: str) -> Callable[[httpx.Request], None]:
 
 
 def _token_session(where: str, settings: Mapping[str, Any], http: Http) -> Session:
-    return Session(
-        base_url=_base_url(settings),
-        where=where,
-        http=http,
-        authorize=lambda request: None,
-        explain=lambda answer: token_error(_explain(answer, where)),
-        limits=nothing_seen,
+    return oauth.token_session(
+        LinkedIn.declaration.base_url(settings),
+        where,
+        http,
+        explain=partial(_explain, where=where),
         settings=settings,
     )
-
-
-def _tokens(body: Any, before: Mapping[str, Any], where: str) -> Tokens:
-    renewed = {**before, "access_token": require_str(body, "access_token", where)}
-    if refresh_token := optional_str(body, "refresh_token"):
-        renewed["refresh_token"] = refresh_token
-    renewed.pop("expires_at", None)
-    return Tokens(
-        credentials=renewed,
-        expires_at=_in_seconds(body.get("expires_in")),
-        refresh_expires_at=_in_seconds(body.get("refresh_token_expires_in")),
-    )
-
-
-def _in_seconds(seconds: Any) -> datetime | None:
-    usable = isinstance(seconds, int) and 0 < seconds < 10**9
-    return datetime.now(UTC) + timedelta(seconds=seconds) if usable else None
 
 
 # --- uploads -----------------------------------------------------------------------------------------------
 
 
-def _is_video(media: Media) -> bool:
-    return (media.mime_type or "").startswith("video/")
-
-
 def _initialize(media: Media, author: str, session: Session) -> dict[str, Any]:
     """Announce one file; the entry to save."""
     request: dict[str, Any] = {"owner": author}
-    if not _is_video(media):
+    if not media.is_video:
         value = _action("images", "initializeUpload", request, session)
         url = _upload_address(value, session)
         return {"id": require_str(value, "image", session.where), "url": url}
@@ -701,7 +662,7 @@ def _render(
         "isReshareDisabledByAuthor": False,
     }
     files = [
-        {"id": upload["id"]} | ({"altText": media.alt} if media.alt and not _is_video(media) else {})
+        {"id": upload["id"]} | ({"altText": media.alt} if media.alt and not media.is_video else {})
         for upload, media in zip(uploads, step.media, strict=False)
     ]
     options = step.options
@@ -709,9 +670,7 @@ def _render(
         request["content"] = {"multiImage": {"images": files}}
     elif files:
         title = (
-            {"title": options["video_title"]}
-            if options.get("video_title") and _is_video(step.media[0])
-            else {}
+            {"title": options["video_title"]} if options.get("video_title") and step.media[0].is_video else {}
         )
         request["content"] = {"media": files[0] | title}
     elif step.link:
@@ -737,9 +696,7 @@ def _check_version(author: str, session: Session) -> None:
 
     A post with media made versioned requests already. What else this read is answered says nothing.
     """
-    if "linkedin version" not in session.memo:
-        _finder(author, session, count=1, accept=(400, 403, 404))
-        session.memo["linkedin version"] = True
+    session.once("version", lambda s: _finder(author, s, count=1, accept=(400, 403, 404)))
 
 
 def _finder(
@@ -870,7 +827,8 @@ def _explain(answer: Answer, where: str) -> PlatformError:
     if status == 426:
         return PlatformFailure(
             said,
-            hint="LinkedIn has retired this version of its API: set the account's api_version to a newer one (YYYYMM).",
+            hint="LinkedIn has retired this version of its API: `socialcron accounts set ID api_version=YYYYMM` names "
+            "a newer one.",
             retryable=False,
             http_status=status,
         )

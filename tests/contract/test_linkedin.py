@@ -104,7 +104,7 @@ def sent(request: Mapping[str, Any] = REQUEST, **parts: Any) -> PreparedStep:
 def ready(wire: Wire, **parts: Any) -> Mapping[str, Any]:
     """The request of a step without media, whose version was seen to live."""
     known = session(wire)
-    known.memo["linkedin version"] = True
+    known.memo["version"] = True
     result = LINKEDIN.prepare(step(**parts), known)
     assert isinstance(result, Ready)
     return result.request
@@ -303,7 +303,7 @@ def test_prepare__asks_who_the_member_is(wire: Wire) -> None:
     wire.expect("GET /v2/userinfo", json={"sub": "782bbtaQ", "name": "Jo"})
     who = replace(account(), settings={})
     member = LINKEDIN.connect(who, {"access_token": TOKEN}, App(), wire.http)
-    member.memo["linkedin version"] = True
+    member.memo["version"] = True
     for _ in range(2):  # and only once in a run
         result = LINKEDIN.prepare(step(), member)
         assert isinstance(result, Ready)
