@@ -12,7 +12,7 @@ show the post; `says`, a digest of its text (None: the listing shows none); `pub
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Literal
@@ -31,7 +31,6 @@ from socialcron.model import (
     Confirmed,
     Identity,
     Look,
-    Media,
     PreparedStep,
     Ready,
     Saved,
@@ -39,8 +38,19 @@ from socialcron.model import (
     Tokens,
     Wait,
 )
-from socialcron.platforms import meta
-from socialcron.platforms.base import App, Credentials, Grant, optional_str, require_list, require_str
+from socialcron.platforms import meta, oauth
+from socialcron.platforms.base import (
+    App,
+    Credentials,
+    Grant,
+    address,
+    count,
+    inside,
+    optional_str,
+    require_list,
+    require_moment,
+    require_str,
+)
 from socialcron.platforms.http import Answer, Http, Session
 
 HANDLE_TTL_SECONDS = 20 * 3600  # containers expire after 24 h; a post may wait in between
@@ -80,18 +90,9 @@ class Shape:
     judge: Callable[[str, str], PlatformError]
 
 
-def is_video(item: Media) -> bool:
-    return (item.mime_type or "").startswith("video/")
-
-
 def user_of(step: Step, session: Session, identify: Callable[[Session], Identity]) -> str:
     """The platform's id of the account: as saved, else asked for, once in a run."""
-    if saved := step.handles.get("user"):
-        return str(saved)
-    key = f"user of {session.where}"
-    if key not in session.memo:
-        session.memo[key] = identify(session).external_id
-    return str(session.memo[key])
+    return str(step.handles.get("user") or session.once("me", identify).external_id)
 
 
 def digest(text: str) -> str:
@@ -144,7 +145,7 @@ def prepare(
                 if ready < len(children):
                     ready += 1
             case "IN_PROGRESS":
-                seconds = _VIDEO_SECONDS if any(map(is_video, step.media)) else _IMAGE_SECONDS
+                seconds = _VIDEO_SECONDS if any(item.is_video for item in step.media) else _IMAGE_SECONDS
                 return Wait(handles={**handles, "ready": ready}, seconds=seconds)
             case "EXPIRED":
                 return Saved(handles=start)
@@ -194,11 +195,10 @@ def _check_quota(handles: Mapping[str, Any], session: Session, shape: Shape) -> 
     prefix = "reply_" if handles["edge"] == "replies" else ""
     names = f"{prefix}quota_usage", f"{prefix}config"
     answer = session.read("GET", f"/{handles['user']}/{shape.quota}", params={"fields": ",".join(names)})
-    data = answer.json.get("data") if isinstance(answer.json, Mapping) else None
-    said = data[0] if isinstance(data, list) and data and isinstance(data[0], Mapping) else {}
-    config = said.get(names[1])
-    total = meta.whole(config.get("quota_total")) if isinstance(config, Mapping) else None
-    used, most = meta.whole(said.get(names[0])), shape.quota_total if total is None else total
+    data = inside(answer.json).get("data")
+    said = inside(data[0]) if isinstance(data, list) and data else {}
+    total = count(inside(said, names[1]).get("quota_total"))
+    used, most = count(said.get(names[0])), shape.quota_total if total is None else total
     if used is not None and used >= most:
         raise RateLimited(
             f"{session.where}: {used} of {most} {'replies' if prefix else 'posts'} in 24 hours are used up",
@@ -284,30 +284,13 @@ def _listed(
     for _ in range(_MAX_PAGES):
         answer = session.read("GET", f"/{handles['user']}/{handles['edge']}", params=query)
         page = require_list(answer.json, "data", session.where)
-        recent = [post for post in page if _moment(post, session) >= since]
+        recent = [post for post in page if require_moment(post, "timestamp", session.where) >= since]
         found += recent
-        after = _after(answer)
+        after = meta.next_page(answer)
         if len(recent) < len(page) or not page or not after:
             return found, True
         query["after"] = after
     return found, False
-
-
-def _moment(post: Any, session: Session) -> datetime:
-    """Shape: 2026-01-02T03:04:05+0000."""
-    try:
-        moment: datetime | None = datetime.fromisoformat(require_str(post, "timestamp", session.where))
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise PlatformFailure(f"{session.where}: a post has no readable timestamp", retryable=True)
-    return moment
-
-
-def _after(answer: Answer) -> str | None:
-    """The cursor of the next page. `paging.next` is not followed: it carries the token."""
-    paging = answer.json.get("paging")
-    return optional_str(paging.get("cursors"), "after") if isinstance(paging, Mapping) else None
 
 
 def _https(url: str | None) -> str | None:
@@ -331,7 +314,7 @@ def refresh(
 ) -> Tokens:
     """Sixty new days for a token that has not ended yet; the answer carries another one."""
     where = str(account)
-    session = meta.token_session(where, http, base_url=meta.host_url(account.settings, host))
+    session = meta.token_session(where, http, base_url=address(account.settings, host))
     query = {"grant_type": grant_type, "access_token": str(credentials.get("access_token"))}
     answer = session.upload("GET", "/refresh_access_token", seconds=25.0, params=query)
     return _tokens(credentials, answer, where)
@@ -350,19 +333,14 @@ def exchange(
 ) -> tuple[Tokens, Any]:
     """The code for a token of an hour, and that for one of sixty days.
 
-    Also returns the first answer's body. code_url: where the code is traded; it is below `base_url` where that is
-    set. Raises AuthExpired (a refused code), Unavailable, PlatformFailure.
+    Also returns the first answer's body. code_url: where the code is traded.
+    Raises AuthExpired (a refused code), Unavailable, PlatformFailure.
     """
-    from oauthlib.oauth2 import WebApplicationClient
-
     if not app.client_id or not app.client_secret:
         raise AuthExpired(f"{where}: there is no client id and secret of an app to connect with")
-    session = meta.token_session(where, http, base_url=meta.host_url(settings, host))
-    form = WebApplicationClient(app.client_id).prepare_request_body(
-        code=grant.code, redirect_uri=grant.redirect_uri, client_secret=app.client_secret
-    )
-    headers = {"content-type": "application/x-www-form-urlencoded"}
-    answer = session.upload("POST", code_url, content=form.encode(), headers=headers)
+    session = meta.token_session(where, http, base_url=address(settings, host))
+    parts = oauth.code_form(grant, app, client_secret=app.client_secret)
+    answer = session.upload("POST", address(settings, code_url), **parts)
     body = answer.json
     if isinstance(body, Mapping) and isinstance(body.get("data"), list) and body["data"]:
         body = body["data"][0]  # so says Instagram's documentation; its answers are flat
@@ -373,10 +351,7 @@ def exchange(
 
 
 def _tokens(credentials: Mapping[str, Any], answer: Answer, where: str) -> Tokens:
-    token, expires_at = meta.token_of(answer, where)
-    renewed = dict(credentials) | {
-        "access_token": token,
-        "issued_at": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    renewed.pop("expires_at", None)
-    return Tokens(credentials=renewed, expires_at=expires_at, refresh_expires_at=expires_at)
+    """A token is renewed by itself, so its end is the end of what can be done without a person."""
+    issued_at = datetime.now(UTC).isoformat(timespec="seconds")
+    tokens = oauth.tokens(answer.json, {**credentials, "issued_at": issued_at}, where)
+    return replace(tokens, refresh_expires_at=tokens.expires_at)

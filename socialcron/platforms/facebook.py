@@ -35,7 +35,7 @@ from socialcron.model import (
     Step,
     Tokens,
 )
-from socialcron.platforms import meta
+from socialcron.platforms import meta, oauth
 from socialcron.platforms.base import (
     App,
     Authorization,
@@ -46,16 +46,18 @@ from socialcron.platforms.base import (
     MediaRule,
     Metrics,
     count,
+    inside,
     key_text,
     optional_str,
     require,
     require_list,
+    require_moment,
     require_str,
 )
 from socialcron.platforms.files import local_path, stream_part
 from socialcron.platforms.http import Http, Session
 from socialcron.platforms.rules import media_problems, url_problems
-from socialcron.platforms.text import field, with_link
+from socialcron.platforms.text import field, utf16_units, with_link
 
 _POSTS = "https://developers.facebook.com/docs/pages-api/posts"
 _FEED = "https://developers.facebook.com/docs/graph-api/reference/page/feed/"
@@ -185,7 +187,7 @@ class Facebook:
         handles: `page_id`; `photos`, ids in the order of the step's media; of a reel `video_id`, `upload_url`,
         `uploaded`.
         """
-        page_id = session.account_id or self._me(session).external_id
+        page_id = session.account_id or session.once("me", self.identify).external_id
         handles = {**step.handles, "page_id": page_id}
         match _form(step, session.settings):
             case "reel":
@@ -243,7 +245,7 @@ class Facebook:
         page_id = step.handles.get("page_id")
         if page_id is None or step.first_sending_at is None:
             return Look(complete=False)
-        same_page = self._me(session).external_id == page_id
+        same_page = session.once("me", self.identify).external_id == page_id
         since = step.first_sending_at - timedelta(seconds=60)
         posts, reached = _feed(str(page_id), since, session)
         body = step.request["json"]
@@ -310,19 +312,9 @@ class Facebook:
 
         Source: https://developers.facebook.com/docs/facebook-login/guides/access-tokens/get-long-lived
         """
-        from oauthlib.oauth2 import WebApplicationClient
-
         session = meta.token_session("facebook", http, base_url=meta.graph_url(settings))
-        form = WebApplicationClient(app.client_id).prepare_request_body(
-            code=grant.code, redirect_uri=grant.redirect_uri, client_secret=app.client_secret
-        )
-        answer = session.upload(
-            "POST",
-            "/oauth/access_token",
-            seconds=25.0,
-            content=form,
-            headers={"content-type": "application/x-www-form-urlencoded"},
-        )
+        parts = oauth.code_form(grant, app, client_secret=app.client_secret)
+        answer = session.upload("POST", "/oauth/access_token", seconds=25.0, **parts)
         short_lived, _ = meta.token_of(answer, session.where)
         user_token, _ = _long_lived(short_lived, app, session)
         return [
@@ -338,13 +330,6 @@ class Facebook:
             if _PUBLISH_TASK in (page.get("tasks") or ())
         ]
 
-    def _me(self, session: Session) -> Identity:
-        """Asked once per run."""
-        if "me" not in session.memo:
-            session.memo["me"] = self.identify(session)
-        me: Identity = session.memo["me"]
-        return me
-
 
 # --- validate --------------------------------------------------------------------------------------------------
 
@@ -356,7 +341,7 @@ def _problems(step: Step, settings: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem(field="options.type", message=f"{given!r} is not one of {', '.join(_TYPES)}")
         return
     form = _form(step, settings)
-    videos = sum(_is_video(item) for item in media)
+    videos = sum(item.is_video for item in media)
     if len(media) > limit("photos"):
         yield Problem(field="media", message=f"{len(media)} attachments, at most {limit('photos'):.0f}")
     elif videos and len(media) > 1:
@@ -368,7 +353,7 @@ def _problems(step: Step, settings: Mapping[str, Any]) -> Iterator[Problem]:
         if form == "video":
             yield from url_problems(media, "Facebook")
     message = with_link(step.text, step.link) if media else step.text
-    if (length := len(message.encode("utf-16-le", "surrogatepass")) // 2) > limit("text"):
+    if (length := utf16_units(message)) > limit("text"):
         yield Problem(field=field(step), message=f"{length} characters, at most {limit('text'):.0f}")
     if message.strip() or (step.link and not media):
         return
@@ -382,13 +367,9 @@ def _form(step: Step, settings: Mapping[str, Any]) -> str:
     """What becomes of the step: post, photo, video or reel. Media of unknown type count as photos."""
     if not step.media:
         return "post"
-    if not any(_is_video(item) for item in step.media):
+    if not any(item.is_video for item in step.media):
         return "photo"
     return str(step.options.get("type", settings.get("type")) or "video")
-
-
-def _is_video(item: Media) -> bool:
-    return (item.mime_type or "").startswith("video/")
 
 
 # --- requests --------------------------------------------------------------------------------------------------
@@ -429,9 +410,9 @@ def _prepare_reel(step: Step, handles: Mapping[str, Any], session: Session) -> S
         return Saved(handles={"page_id": page_id, **begun})
     if status.get("video_status") == "error":
         raise Rejected(f"{session.where}: Facebook could not process the video")
-    item, sent = step.media[0], _part(status, "uploading_phase")
+    item, sent = step.media[0], inside(status, "uploading_phase")
     size = item.size_bytes or local_path(item).stat().st_size
-    offset = max(meta.whole(sent.get("bytes_transfered")) or 0, 0)
+    offset = count(sent.get("bytes_transfered")) or 0
     if handles.get("uploaded") or sent.get("status") == "complete" or offset >= size:
         request = _call(
             page_id,
@@ -518,7 +499,7 @@ def _look_at_video(step: PreparedStep, video_id: str, session: Session) -> Look:
     if status is None:
         return Look(complete=False)
     is_reel = str(step.request["path"]).endswith("/video_reels")
-    overall, publishing = status.get("video_status"), _part(status, "publishing_phase")
+    overall, publishing = status.get("video_status"), inside(status, "publishing_phase")
     if publishing.get("publish_status") == "published" or (overall == "ready" and not is_reel):
         return Look(matches=(_confirmed(video_id, None, session),), certain=True)
     if overall in ("error", "upload_failed") or publishing.get("publish_status") == "error":
@@ -541,10 +522,10 @@ def _feed(page_id: str, since: datetime, session: Session) -> tuple[list[Mapping
         posts = require_list(answer.json, "data", session.where)
         last: datetime | None = None
         for post in posts:
-            last = _time(require_str(post, "created_time", session.where), session.where)
+            last = require_moment(post, "created_time", session.where)
             if last >= since and post.get("is_published") is not False:
                 found.append(post)
-        following = optional_str(_part(_part(answer.json, "paging"), "cursors"), "after")
+        following = meta.next_page(answer)
         # By the last post, not by any: an old one may be pinned above the newest. Not by an empty page either: Graph
         # may leave out what is on it.
         if following is None or (last is not None and last < since):
@@ -567,9 +548,9 @@ def _reading(post_id: str, session: Session) -> Reading:
     """`shares` is missing where there are none, and perhaps elsewhere, too: that is not documented."""
     node = meta.read_node(post_id, _COUNTED, session)
     said = {
-        "shares": count(_part(node, "shares").get("count")),
-        "comments": count(_part(_part(node, "comments"), "summary").get("total_count")),
-        "reactions": count(_part(_part(node, "reactions"), "summary").get("total_count")),
+        "shares": count(inside(node, "shares").get("count")),
+        "comments": count(inside(node, "comments", "summary").get("total_count")),
+        "reactions": count(inside(node, "reactions", "summary").get("total_count")),
     }
     raw: dict[str, Any] = {name: number for name, number in said.items() if number is not None}
     # A metric alone in its request: one that Facebook does not know (any more) fails all of them.
@@ -622,25 +603,7 @@ def _pages(user_token: str, session: Session) -> list[Mapping[str, Any]]:
         )
         pages = require_list(answer.json, "data", session.where)
         found += [page for page in pages if isinstance(page, Mapping)]
-        after = optional_str(_part(_part(answer.json, "paging"), "cursors"), "after")
+        after = meta.next_page(answer)
         if not pages or after is None:
             break
     return found
-
-
-# --- small parsers ---------------------------------------------------------------------------------------------
-
-
-def _part(body: Any, key: str) -> Mapping[str, Any]:
-    """`body[key]` if it is an object, else an empty one."""
-    value = body.get(key) if isinstance(body, Mapping) else None
-    return value if isinstance(value, Mapping) else {}
-
-
-def _time(value: str, where: str) -> datetime:
-    """`2026-01-02T03:04:05+0000`."""
-    with suppress(ValueError):
-        moment = datetime.fromisoformat(value)
-        if moment.tzinfo is not None:
-            return moment
-    raise PlatformFailure(f"{where}: a post has no readable created_time", retryable=True)

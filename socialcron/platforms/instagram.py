@@ -47,7 +47,7 @@ from socialcron.platforms.base import (
     require_str,
 )
 from socialcron.platforms.http import Http, Session
-from socialcron.platforms.text import field
+from socialcron.platforms.text import field, utf16_units
 
 GRAPH = "https://graph.instagram.com"
 TOKEN_URL = "https://api.instagram.com/oauth/access_token"
@@ -89,7 +89,6 @@ _USES: Mapping[str, tuple[str, ...]] = {
     "collaborators": ("image", "carousel", "reel"),
     "is_ai_generated": ("image", "carousel", "reel", "story"),
 }
-_TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 
 def _judge(words: str, where: str) -> PlatformError:
@@ -328,7 +327,7 @@ class Instagram:
         if not user:
             raise PlatformFailure(
                 f"{session.where}: which account the token is for is not known",
-                hint="Add it with --set page_id=ID of its page, or with --external-id of its own.",
+                hint="`socialcron accounts set ID page_id=...` names its page. Or add it with --external-id.",
                 retryable=False,
             )
         body = session.read("GET", f"/{user}", params={"fields": "id,username"}).json
@@ -355,7 +354,7 @@ class Instagram:
             settings,
             http,
             where="instagram",
-            code_url="/oauth/access_token" if settings.get("base_url") else TOKEN_URL,
+            code_url=TOKEN_URL,
             host=GRAPH,
             grant_type="ig_exchange_token",
         )
@@ -385,13 +384,13 @@ def _use(step: Step) -> str:
         return str(kind)
     if len(step.media) > 1:
         return "carousel"
-    if any(containers.is_video(item) for item in step.media):
+    if any(item.is_video for item in step.media):
         return "reel"
     return "image" if all(item.mime_type for item in step.media) else ""
 
 
 def _child(item: Media) -> dict[str, Any]:
-    if containers.is_video(item):
+    if item.is_video:
         return {"is_carousel_item": True, "media_type": "VIDEO", "video_url": item.url}
     return {"is_carousel_item": True, **_image(item)}
 
@@ -405,7 +404,7 @@ def _whole(step: Step, use: str) -> dict[str, Any]:
     options = {name: step.options[name] for name in _USES if step.options.get(name) not in (None, "")}
     for name in ("share_to_feed", "is_ai_generated"):
         if name in options:
-            options[name] = _truth(options[name])
+            options[name] = rules.flag(options[name])
     if "thumb_offset" in options:
         options["thumb_offset"] = int(options["thumb_offset"])
     if "collaborators" in options:
@@ -415,17 +414,11 @@ def _whole(step: Step, use: str) -> dict[str, Any]:
         return {"media_type": "CAROUSEL", **caption, **options}
     [item] = step.media
     if use == "story":  # its caption is ignored
-        address = {"video_url" if containers.is_video(item) else "image_url": item.url}
+        address = {"video_url" if item.is_video else "image_url": item.url}
         return {"media_type": "STORIES", **address, **caption, **options}
     if use == "reel":
         return {"media_type": "REELS", "video_url": item.url, **caption, **options}
     return {**_image(item), **caption, **options}
-
-
-def _truth(value: Any) -> bool | None:
-    """True or False as people write them; None for anything else."""
-    word = str(value).lower()
-    return True if word in _TRUE else False if word in _FALSE else None
 
 
 def _names(value: Any) -> list[str]:
@@ -478,7 +471,7 @@ def _problems(step: Step) -> Iterator[Problem]:
         )
     if use != "story":
         measures = (
-            ("characters", len(step.text.encode("utf-16-le", "surrogatepass")) // 2, "text"),
+            ("characters", utf16_units(step.text), "text"),
             ("hashtags", len(rules.hashtags(step.text)), "hashtags"),
             ("mentions", len(rules.mentions(step.text)), "mentions"),
         )
@@ -513,7 +506,7 @@ def _option_problems(options: Mapping[str, Any], use: str, most_names: int) -> I
         if name in given and use and use not in uses:
             yield problem(name, f"is only for {', '.join(uses)}; this post is: {use}")
     for name in ("share_to_feed", "is_ai_generated"):
-        if name in given and _truth(given[name]) is None:
+        if name in given and rules.flag(given[name]) is None:
             yield problem(name, f"{given[name]!r} is neither true nor false")
     for name in ("thumb_offset", "location_id"):
         if name in given and not re.fullmatch(r"[0-9]{1,20}", str(given[name])):

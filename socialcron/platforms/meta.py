@@ -30,8 +30,10 @@ from socialcron.errors import (
 from socialcron.model import Account, LimitSeen
 from socialcron.platforms.base import (
     App,
+    address,
     count,
     default_error,
+    inside,
     optional_str,
     require_list,
     require_str,
@@ -39,6 +41,7 @@ from socialcron.platforms.base import (
     total,
 )
 from socialcron.platforms.http import Answer, Http, Session
+from socialcron.platforms.oauth import in_seconds
 
 GRAPH = "https://graph.facebook.com"
 RUPLOAD = "https://rupload.facebook.com"
@@ -83,14 +86,9 @@ _TOKEN_LIKE = re.compile(r"[\w|-]{32,}", re.ASCII)  # Graph repeats a malformed 
 # --- sessions and addresses ------------------------------------------------------------------------------------
 
 
-def host_url(settings: Mapping[str, Any], host: str = GRAPH) -> str:
-    """`host`, or what the setting base_url puts in the place of every host, without a slash at the end."""
-    return str(settings.get("base_url") or host).rstrip("/")
-
-
 def graph_url(settings: Mapping[str, Any], host: str = GRAPH, version: str = API_VERSION) -> str:
-    """The same with the version in the path; the setting api_version beats `version`."""
-    return f"{host_url(settings, host)}/{settings.get('api_version') or version}"
+    """`host`, or the setting base_url, and the version in the path; the setting api_version beats `version`."""
+    return f"{address(settings, host)}/{settings.get('api_version') or version}"
 
 
 def session(
@@ -145,17 +143,20 @@ def token_of(answer: Answer, where: str) -> tuple[str, datetime | None]:
     Shape: {"access_token": "EAAB...", "token_type": "bearer", "expires_in": 5183944} (seconds; about 60 days).
     Source: https://developers.facebook.com/docs/facebook-login/guides/access-tokens/get-long-lived
     """
-    token, seconds = require_str(answer.json, "access_token", where), whole(_get(answer.json, "expires_in"))
-    within_reason = seconds is not None and 0 < seconds < 10**9
-    return token, datetime.now(UTC) + timedelta(seconds=seconds or 0) if within_reason else None
+    return require_str(answer.json, "access_token", where), in_seconds(answer.json.get("expires_in"))
 
 
-def upload_address(address: str, session: Session) -> str:
-    """`address`, which an answer named for an upload. PlatformFailure if our token has no business there."""
-    ours, theirs = urlsplit(host_url(session.settings, RUPLOAD)), urlsplit(address)
+def upload_address(named: str, session: Session) -> str:
+    """`named`, which an answer named for an upload. PlatformFailure if our token has no business there."""
+    ours, theirs = urlsplit(address(session.settings, RUPLOAD)), urlsplit(named)
     if (theirs.scheme, theirs.netloc) != (ours.scheme, ours.netloc):
         raise PlatformFailure(f"{session.where}: the upload address is on another host", retryable=True)
-    return address
+    return named
+
+
+def next_page(answer: Answer) -> str | None:
+    """The cursor of the next page of a list. `paging.next` is not followed: it carries the token."""
+    return optional_str(inside(answer.json, "paging", "cursors"), "after")
 
 
 # --- errors ----------------------------------------------------------------------------------------------------
@@ -186,14 +187,14 @@ def graph_error(answer: Answer) -> GraphError:
 
     rupload.facebook.com answers {"debug_info": {"retriable", "type", "message"}} instead.
     """
-    body, debug = _get(answer.json, "error"), _get(answer.json, "debug_info")
-    code = _get(body, "code")
-    said = [_get(body, "message"), _get(body, "error_user_msg"), _get(debug, "message")]
+    error, debug = inside(answer.json, "error"), inside(answer.json, "debug_info")
+    code = error.get("code")
+    said = [error.get("message"), error.get("error_user_msg"), debug.get("message")]
     detail = ": ".join(dict.fromkeys(text for text in said if isinstance(text, str) and text))
     return GraphError(
         code=number if (number := whole(code)) is not None else code if isinstance(code, str) else None,
-        subcode=whole(_get(body, "error_subcode")),
-        transient=_get(body, "is_transient") is True or _get(debug, "retriable") is True,
+        subcode=whole(error.get("error_subcode")),
+        transient=error.get("is_transient") is True or debug.get("retriable") is True,
         detail=_TOKEN_LIKE.sub("[...]", detail)[:300],
     )
 
@@ -248,14 +249,14 @@ def limits_seen(answer: Answer, *, table: Table = ERRORS, family: str = "publish
 def _percentages(answer: Answer) -> Iterator[int]:
     for usage in (_header(answer, "x-app-usage"), *_business_usage(answer)):
         for name in ("call_count", "total_time", "total_cputime"):
-            if (used := whole(_get(usage, name))) is not None:
+            if (used := whole(inside(usage).get(name))) is not None:
                 yield used
 
 
 def _regain_seconds(answer: Answer) -> float | None:
     """When calls work again. `estimated_time_to_regain_access` is in minutes; Retry-After is not documented."""
     minutes = [
-        whole(_get(usage, "estimated_time_to_regain_access")) or 0 for usage in _business_usage(answer)
+        whole(inside(usage).get("estimated_time_to_regain_access")) or 0 for usage in _business_usage(answer)
     ]
     longest = min(max(minutes, default=0), 31 * 24 * 60)
     return longest * 60.0 if longest else answer.retry_after
@@ -330,9 +331,9 @@ def _unseen(answer: Answer, session: Session) -> PlatformError:
 
 def _value(item: Any) -> int | None:
     """{"values": [{"value": 310}]} or {"total_value": {"value": 310}}; parts by kind ({"paid": 1, ...}) are added."""
-    values = _get(item, "values")
-    held = values[0] if isinstance(values, list) and values else _get(item, "total_value")
-    value = _get(held, "value")
+    values = inside(item).get("values")
+    held = values[0] if isinstance(values, list) and values else inside(item).get("total_value")
+    value = inside(held).get("value")
     if isinstance(value, Mapping) and value:
         value = total(*map(count, value.values()))
     return count(value)
@@ -350,7 +351,3 @@ def whole(value: Any) -> int | None:
     if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value):
         return int(value)
     return None
-
-
-def _get(body: Any, key: str) -> Any:
-    return body.get(key) if isinstance(body, Mapping) else None

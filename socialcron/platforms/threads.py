@@ -268,7 +268,7 @@ class Threads:
             settings,
             http,
             where="threads",
-            code_url="/oauth/access_token",
+            code_url=f"{GRAPH}/oauth/access_token",
             host=GRAPH,
             grant_type="th_exchange_token",
         )
@@ -281,7 +281,7 @@ class Threads:
 
 
 def _medium(item: Media) -> dict[str, str]:
-    kind = ("VIDEO", "video_url") if containers.is_video(item) else ("IMAGE", "image_url")
+    kind = ("VIDEO", "video_url") if item.is_video else ("IMAGE", "image_url")
     alt = {"alt_text": item.alt} if item.alt else {}
     return {"media_type": kind[0], kind[1]: item.url or "", **alt}
 
