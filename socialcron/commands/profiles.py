@@ -304,11 +304,11 @@ def _next(profile: Profile) -> datetime | None:
 
 
 def _history(runs: Sequence[MonitoringRun]) -> list[dict[str, Any]]:
-    """The totals of the profile at the end of each run that has ended, newest first."""
+    """The totals of the profile at the end of each run, newest first, from the first one that found a post."""
     return [
         {"read_at": run.finished_at, **{name: getattr(run, f"total_{name}") for name in ("posts", *COUNTS)}}
         for run in runs
-        if run.total_posts is not None
+        if run.total_posts
     ]
 
 

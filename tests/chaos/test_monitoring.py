@@ -11,7 +11,7 @@ import pytest
 from socialcron.batches import monitoring as batch
 from socialcron.sandbox.scrapecreators import KEY
 from tests.chaos import children
-from tests.chaos.children import Ended, Harm, Trap
+from tests.chaos.children import Child, Ended, Harm, Trap
 from tests.world import World
 
 COMMAND = ("trigger-monitoring", "--json", "--concurrency", "1")
@@ -47,8 +47,11 @@ class Watched:
             "INSERT INTO socialcron.profiles (platform, handle) VALUES ('tiktok', 'ana')"
         )
 
+    def start(self, trap: Trap | None = None) -> Child:
+        return children.start(COMMAND, self._environment, trap, patch=_hurry)
+
     def run(self, trap: Trap | None = None) -> Ended:
-        return children.start(COMMAND, self._environment, trap, patch=_hurry).wait()
+        return self.start(trap).wait()
 
     def resume(self) -> Ended:
         """By the next run, after the lease of the one that died."""
@@ -128,3 +131,21 @@ def test_a_run__killed_at_any_call_of_a_page_or_of_its_end_leaves_the_same_rows(
             assert (killed.exit_code == -9) == (harm in ("before", "after")), killed.log
             watched.resume()
             assert watched.rows() == expected, f"{harm} call {number}, {whole.calls[number - 1]}"
+
+
+def test_three_runs_at_once__read_every_profile_exactly_once(
+    world: World, environment: dict[str, str]
+) -> None:
+    watched = Watched(world, environment, posts=1)
+    for number in range(20):
+        world.sandbox.account("scrapecreators", f"p{number}", posts=15, per_page=10)
+        world.run("INSERT INTO socialcron.profiles (platform, handle) VALUES ('tiktok', %s)", f"p{number}")
+    together = [watched.start() for _ in range(3)]
+    ended = [child.wait() for child in together]
+    assert [child.exit_code for child in ended] == [0, 0, 0], [child.log for child in ended]
+    assert sum(child.data["completed"] for child in ended) == 20
+    runs = (
+        "SELECT count(DISTINCT profile_id), sum(pages)::int, sum(posts)::int FROM socialcron.monitoring_runs"
+    )
+    assert world.db.connection.execute(runs.encode()).fetchall() == [(20, 40, 300)]
+    assert watched.pages_asked == 40

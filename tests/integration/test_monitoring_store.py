@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from socialcron.errors import UsageError
 from socialcron.model import ProfilePage, ProfilePost
-from socialcron.store import metrics, monitoring
+from socialcron.store import metrics, monitoring, sqlfiles
 from socialcron.store.engine import Database
 from socialcron.store.monitoring import WatchedProfile
 
@@ -205,6 +207,15 @@ def test_release_profile__gives_it_to_whoever_comes_next(db: Database) -> None:
     assert (again.run_id, again.cursor, again.read_at) == (profile.run_id, "2", profile.read_at)
 
 
+def test_renew_leases__renews_only_what_is_still_ours(db: Database) -> None:
+    first, second = add(db, "a"), add(db, "b")
+    token = uuid4()
+    claimed(db, token), claimed(db)
+    let_leases_end(db)
+    monitoring.renew_leases(db, token, [first, second], lease_seconds=60)
+    assert rows(db, "SELECT id FROM socialcron.profiles WHERE lease_until > now()") == [(first,)]
+
+
 def test_fail_abandoned_runs__closes_what_nobody_resumed_in_time(db: Database) -> None:
     add(db)
     profile = claimed(db)
@@ -258,3 +269,59 @@ def test_growth_views__say_what_each_day_brought(db: Database) -> None:
             (10, None),
             (25, 15),
         ]
+
+
+# --- plans -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def many(db: Database) -> Database:
+    """20,000 profiles, most of them due later; 40,000 posts of the first four."""
+    db.connection.execute(
+        "INSERT INTO socialcron.profiles (platform, handle, next_run_at, requested_at)"
+        " SELECT 'tiktok', 'p' || n, now() + (n - 50) * interval '1 minute', CASE WHEN n %% 2000 = 7 THEN now() END"
+        " FROM generate_series(1, 20000) AS n",
+        (),
+    )
+    db.connection.execute(
+        "INSERT INTO socialcron.profile_posts (profile_id, remote_id, views, first_seen_at, last_seen_at)"
+        " SELECT 1 + n %% 4, 'p' || n, n, now(), now() FROM generate_series(1, 40000) AS n",
+        (),
+    )
+    db.connection.execute(
+        "INSERT INTO socialcron.monitoring_runs (profile_id, status, started_at, finished_at)"
+        " SELECT 1 + n %% 20000, 'completed', now(), now() FROM generate_series(1, 40000) AS n",
+        (),
+    )
+    db.connection.execute("SELECT socialcron.ensure_partitions('profile_post_metrics', now())")
+    for table in ("profiles", "profile_posts", "monitoring_runs"):
+        db.connection.execute(f"VACUUM (ANALYZE) socialcron.{table}".encode())
+    return db
+
+
+@pytest.mark.parametrize(
+    ("query", "params"),
+    [
+        ("due_profiles", {}),
+        ("claim_profile", {"lease_seconds": 120.0, "platforms": ["tiktok", "x"], "profile_id": None}),
+        ("fail_abandoned_runs", {"resume_hours": 12}),
+        ("lock_profile", {}),
+        ("add_profile_posts", {}),
+        ("store_profile_readings", {}),
+        ("read_monitoring_runs", {"batch_size": 10, "finished": False}),
+    ],
+)
+def test_statements__use_indexes_with_twenty_thousand_profiles(
+    many: Database, query: str, params: dict[str, Any]
+) -> None:
+    posts = Jsonb([{"remote_id": f"p{4 * n}", "views": n} for n in range(100)])
+    common = {
+        "profile_id": 1,
+        "run_id": 1,
+        "claim_token": uuid4(),
+        "posts": posts,
+        "read_at": datetime.now(UTC),
+    }
+    lines = many.connection.execute(b"EXPLAIN " + sqlfiles.load(query), common | params).fetchall()
+    plan = "\n".join(line for (line,) in lines)
+    assert not re.search(r"Seq Scan on (profiles|profile_posts|monitoring_runs)", plan), plan
