@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "post-due": ("post_due", "Publish posts whose time has come, then exit."),
     "collect-metrics": ("collect_metrics", "Read views, likes and the like of published posts, then exit."),
     "trigger-monitoring": ("trigger_monitoring", "Read watched public profiles, then exit."),
+    "cache-media": ("cache_media", "Keep covers and thumbnails of monitored posts, then exit."),
     "reset-stuck": ("reset_stuck", "Take posts back from runs that died."),
     "reset-ratelimits": ("reset_ratelimits", "Clear rate limits whose window has passed."),
     "maintain": ("maintain", "Drop old history, make partitions, heal hints; for once a day."),

@@ -130,6 +130,10 @@ class Settings:
         "SOCIALCRON_ALLOW_PRIVATE_MEDIA", _flag, "true or false", default=False
     )
 
+    cache_dir: Path | None = _setting("SOCIALCRON_CACHE_DIR", _path, "a directory")
+    cache_max_bytes: int = _number("SOCIALCRON_CACHE_MAX_BYTES", 5 << 30)
+    cache_max_file_bytes: int = _number("SOCIALCRON_CACHE_MAX_FILE_BYTES", 20_000_000)
+
     twitter_api_key: str | None = _secret("TWITTER_API_KEY", "the consumer key of an X app")
     twitter_api_secret: str | None = _secret("TWITTER_API_SECRET", "the consumer secret of an X app")
     x_client_id: str | None = _secret("X_CLIENT_ID", "the OAuth 2.0 client id of an X app")

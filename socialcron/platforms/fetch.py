@@ -185,11 +185,11 @@ def _save(response: httpx.Response, where: str, max_bytes: int, folder: Path | N
 def _refusal(response: httpx.Response, where: str) -> PlatformError | None:
     status = response.status_code
     if status in (404, 410):
-        return Rejected(f"{where}: not found (HTTP {status})")
+        return Rejected(f"{where}: not found (HTTP {status})", http_status=status)
     if status in _LATER or status >= 500:
-        return Unavailable(f"{where}: HTTP {status}")
+        return Unavailable(f"{where}: HTTP {status}", http_status=status)
     if status != 200:
-        return Rejected(f"{where}: HTTP {status} instead of a file")
+        return Rejected(f"{where}: HTTP {status} instead of a file", http_status=status)
     if response.headers.get("content-encoding", "identity").lower() != "identity":
         return Rejected(f"{where}: the server compresses although it was asked not to")
     return None

@@ -32,7 +32,9 @@ sys.exit(code)
 """
 
 
-@pytest.mark.parametrize("command", ["post-due", "trigger-monitoring", "reset-stuck", "reset-ratelimits"])
+@pytest.mark.parametrize(
+    "command", ["post-due", "trigger-monitoring", "cache-media", "reset-stuck", "reset-ratelimits"]
+)
 def test_an_idle_run_imports_nothing_costly(
     environment: dict[str, str], tmp_path: Path, command: str
 ) -> None:
