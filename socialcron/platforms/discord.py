@@ -196,7 +196,7 @@ class Discord:
             return _explain(answer, where, [secret for secret in (token, bot_token) if secret])
 
         return Session(
-            base_url=str(account.settings.get("base_url") or self.declaration.default_base_url),
+            base_url=self.declaration.base_url(account.settings),
             where=where,
             http=http,
             authorize=sign,
@@ -215,15 +215,7 @@ class Discord:
         Source: https://docs.discord.com/developers/resources/webhook#get-webhook-with-token
         """
         choice = {**session.settings, **step.options}
-        memo = f"discord {session.where}"
-        if memo not in session.memo:
-            webhook = session.read("GET", _PATH).json
-            session.memo[memo] = {
-                "webhook_id": require_str(webhook, "id", session.where),
-                "channel_id": require_str(webhook, "channel_id", session.where),
-                "guild_id": optional_str(webhook, "guild_id"),
-            }
-        handles = dict(session.memo[memo])
+        handles = dict(session.once("webhook", _ask_webhook))
         if choice.get("thread_id"):
             handles["channel_id"] = str(choice["thread_id"])
         if choice.get("thread_name"):
@@ -351,6 +343,15 @@ class Discord:
         return Identity(
             external_id=require_str(body, "id", session.where), handle=optional_str(body, "name") or ""
         )
+
+
+def _ask_webhook(session: Session) -> dict[str, str | None]:
+    webhook = session.read("GET", _PATH).json
+    return {
+        "webhook_id": require_str(webhook, "id", session.where),
+        "channel_id": require_str(webhook, "channel_id", session.where),
+        "guild_id": optional_str(webhook, "guild_id"),
+    }
 
 
 # --- before the network --------------------------------------------------------------------------------

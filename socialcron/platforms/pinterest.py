@@ -179,7 +179,8 @@ class Pinterest:
         if not re.fullmatch(r"\d+", str(board), re.ASCII):
             message = "every Pin needs a board" if board is None else f"{board!r} is not a board's number"
             yield Problem(
-                field="options.board_id", message=f"{message}: set board_id for the account or the post"
+                field="options.board_id",
+                message=f"{message}: set board_id for the post, or `socialcron accounts set ID board_id=NUMBER`",
             )
         if step.link and not step.link.startswith(("https://", "http://")):
             yield Problem(field="link", message=f"{step.link!r} is no http(s) address")

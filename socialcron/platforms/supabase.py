@@ -154,7 +154,7 @@ class Supabase:
         if not base_url.startswith(("https://", "http://")):
             raise PlatformFailure(
                 f"{where}: base_url must be the project's https address, not {base_url!r}",
-                hint="Add the account again with --set base_url=https://PROJECT.supabase.co.",
+                hint="`socialcron accounts set ID base_url=https://PROJECT.supabase.co` corrects it.",
                 retryable=False,
             )
         if rest_path and not base_url.endswith(rest_path):
@@ -477,8 +477,8 @@ def _explain(answer: Answer, where: str, key: str) -> PlatformError:
         return PlatformFailure(said, retryable=False, hint=hint, http_status=status)
     if code in ("PGRST204", "42703", "42P10"):
         hint = (
-            "Name the table's columns with --set column_...=, and give it the key column as the README shows: "
-            "it must be UNIQUE. After a change: notify pgrst, 'reload schema'."
+            "Name the table's columns: `socialcron accounts set ID column_...=NAME`, and give it the key column as the "
+            "README shows: it must be UNIQUE. After a change: notify pgrst, 'reload schema'."
         )
         return Rejected(said, hint=hint, http_status=status)
     if status in (500, 503, 504) and code:

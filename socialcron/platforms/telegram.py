@@ -142,7 +142,7 @@ class Telegram:
             request.url = request.url.copy_with(path=request.url.path.replace(_PATH, f"/bot{token}/"))
 
         return Session(
-            base_url=str(account.settings.get("base_url") or self.declaration.default_base_url),
+            base_url=self.declaration.base_url(account.settings),
             where=where,
             http=http,
             authorize=sign,
@@ -163,7 +163,7 @@ class Telegram:
             raise PlatformFailure(
                 f"{session.where}: no chat_id is set",
                 retryable=False,
-                hint="Add the account again with --set chat_id=@channelname.",
+                hint="`socialcron accounts set ID chat_id=@channelname` names it.",
             )
         choice = {**session.settings, **step.options}
         fields: dict[str, Any] = {"chat_id": _whole(chat) or chat}
@@ -434,7 +434,7 @@ def _explain(answer: Answer, where: str, token: str) -> PlatformError:
         return PlatformFailure(
             said,
             retryable=False,
-            hint=f"The group became a supergroup: add it again with --set chat_id={moved}.",
+            hint=f"The group became a supergroup: `socialcron accounts set ID chat_id={moved}`, then retry the post.",
             http_status=status,
         )
     if status == 401:

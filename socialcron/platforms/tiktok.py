@@ -455,8 +455,8 @@ def _option_problems(step: Step, kind: str | None, choice: Mapping[str, Any]) ->
         yield Problem(
             field="options.privacy_level",
             message="TikTok must be told who may see a post: put privacy_level into the options of its tiktok variant, "
-            f"or set it for the account (--set privacy_level=...), to one of {', '.join(_PRIVACY_LEVELS)}; "
-            "or use mode=inbox",
+            "or set it for the account (`socialcron accounts set ID privacy_level=...`), to one of "
+            f"{', '.join(_PRIVACY_LEVELS)}; or use mode=inbox",
         )
     named = {"privacy_level": _PRIVACY_LEVELS, "mode": ("direct", "inbox"), "source": ("upload", "pull")}
     for name, allowed in named.items():

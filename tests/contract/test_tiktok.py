@@ -194,7 +194,7 @@ def pulled(options: Mapping[str, Any] = PUBLIC, text: str = "Hello #tag", **hand
 def test_validate__privacy_is_never_chosen_for_anybody(video: Media) -> None:
     (problem,) = TIKTOK.validate([step(video, options={})], {})
     assert problem.field == "options.privacy_level"
-    assert "--set privacy_level" in problem.message
+    assert "accounts set ID privacy_level" in problem.message
     assert "SELF_ONLY" in problem.message
     assert TIKTOK.validate([step(video, options={})], {"privacy_level": "SELF_ONLY"}) == []
     assert TIKTOK.validate([step(video, options={"mode": "inbox"})], {}) == []
