@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "posts": ("posts", "Write, inspect, approve, retry and settle posts."),
     "metrics": ("metrics", "Look at what published posts gained."),
     "profiles": ("profiles", "Watch public profiles: what they post, and how it grows."),
+    "report": ("report", "Write a page with charts: queue, calendar, reach."),
     "export": ("export", "Write posts or readings as CSV or JSON lines."),
     "platforms": ("platforms", "Show what each platform can do and its limits."),
     "sandbox": ("sandbox", "Serve local stand-ins of the platforms."),

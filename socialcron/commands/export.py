@@ -78,7 +78,7 @@ def profiles_command(
     json: JsonOption = False,
     env_file: EnvFileOption = None,
 ) -> None:
-    """Write the readings of the posts of monitored profiles, one a line. Nothing (null) is "not reported", 0 is zero."""
+    """Write the readings of the posts of monitored profiles, one a line. Null is "not reported", 0 is zero."""
     _export("profiles", form, from_, to, output, json=json, env_file=env_file)
 
 

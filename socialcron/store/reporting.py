@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from psycopg.rows import dict_row
@@ -84,6 +84,127 @@ def list_latest_metrics(
     """sort: a count, most first; any other word: latest posted first. Of the latest SAMPLE posts of the period."""
     params = {"begin": begin, "end": end, "sort": sort, "batch_size": limit, "sample": SAMPLE}
     return db.rows("list_latest_metrics", params, into=LatestMetrics)
+
+
+# --- the report ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """scheduled: to go out that day. trouble: failed, missed or unconfirmed, due that day."""
+
+    day: date
+    posted: int
+    scheduled: int
+    trouble: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgendaPost:
+    """at: when it went out, else when it is due. text: its beginning."""
+
+    id: int
+    platform: str
+    handle: str
+    status: str
+    at: datetime
+    day: date
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenAccount:
+    id: int
+    platform: str
+    handle: str
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """The counts of a post, or of all posts of a profile, at one moment. None: not reported."""
+
+    id: int
+    read_at: datetime
+    views: int | None
+    likes: int | None
+    comments: int | None
+    shares: int | None
+    saves: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileTotals:
+    """A monitored profile with the totals of its posts."""
+
+    id: int
+    platform: str
+    handle: str
+    monitoring_enabled: bool
+    last_run_at: datetime | None
+    next_run_at: datetime
+    posts: int
+    views: int | None
+    likes: int | None
+    comments: int | None
+    shares: int | None
+    saves: int | None
+    error_class: str | None
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfilePost:
+    profile_id: int
+    url: str | None
+    caption: str | None
+    published_at: datetime | None
+    views: int | None
+    likes: int | None
+    comments: int | None
+    shares: int | None
+    saves: int | None
+
+
+def days(db: Database, *, begin: datetime, end: datetime, zone: str) -> list[Day]:
+    """zone: a name that PostgreSQL knows."""
+    return db.rows("report_days", {"begin": begin, "end": end, "zone": zone}, into=Day)
+
+
+def agenda(db: Database, *, begin: datetime, end: datetime, zone: str, most: int) -> list[AgendaPost]:
+    """In the order of time, at most `most` of each status."""
+    params = {"begin": begin, "end": end, "zone": zone, "most": most}
+    return db.rows("report_agenda", params, into=AgendaPost)
+
+
+def broken_accounts(db: Database, *, most: int) -> list[BrokenAccount]:
+    return db.rows("report_accounts", {"most": most}, into=BrokenAccount)
+
+
+def readings(db: Database, post_ids: Sequence[int], *, most: int) -> list[Point]:
+    """By post, in the order of time; the latest `most` of each."""
+    return db.rows("report_readings", {"post_ids": list(post_ids), "most": most}, into=Point)
+
+
+def profiles(db: Database, *, most: int) -> list[ProfileTotals]:
+    """The most viewed first."""
+    return db.rows("report_profiles", {"most": most}, into=ProfileTotals)
+
+
+def profile_totals(
+    db: Database, profile_ids: Sequence[int], *, begin: datetime, end: datetime, most: int
+) -> list[Point]:
+    """By profile, in the order of time; the latest `most` of each."""
+    params = {"profile_ids": list(profile_ids), "begin": begin, "end": end, "most": most}
+    return db.rows("report_profile_totals", params, into=Point)
+
+
+def profile_posts(db: Database, profile_ids: Sequence[int], *, most: int) -> list[ProfilePost]:
+    """By profile, the most viewed first; the first `most` of each."""
+    return db.rows("report_profile_posts", {"profile_ids": list(profile_ids), "most": most}, into=ProfilePost)
+
+
+# --- exports -------------------------------------------------------------------------------------------------------
 
 
 def stream(

@@ -32,3 +32,11 @@ def test_wheel__holds_every_module_and_no_test(wheel: zipfile.ZipFile) -> None:
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "socialcron").rglob("*.py")}
 
     assert {name for name in wheel.namelist() if name.endswith(".py")} == modules
+
+
+def test_wheel__holds_the_report_s_page_and_the_licence_of_its_charts(wheel: zipfile.ZipFile) -> None:
+    page = ROOT / "socialcron" / "batches" / "report_page"
+    in_checkout = {str(path.relative_to(ROOT)) for path in page.rglob("*") if path.is_file()}
+
+    assert any(name.endswith("uPlot.LICENSE") for name in in_checkout)
+    assert {name for name in wheel.namelist() if "report_page/" in name} == in_checkout
