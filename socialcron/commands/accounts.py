@@ -96,7 +96,7 @@ NEEDS_PERSON = ("lost", "fixed")
     ),
 )
 def add_command(
-    platform: Annotated[str, typer.Argument(help="One of `socialcron platforms list`.")],
+    platform: Annotated[str, typer.Argument(metavar="PLATFORM", help="One of `socialcron platforms list`.")],
     handle: HandleOption,
     external_id: Annotated[
         str | None, typer.Option("--external-id", metavar="ID", help="The platform's own id, if known.")
@@ -187,12 +187,14 @@ def reconnect_command(
     ),
 )
 def connect_command(
-    platform: Annotated[str, typer.Argument(help="One of `socialcron platforms list`.")],
+    platform: Annotated[str, typer.Argument(metavar="PLATFORM", help="One of `socialcron platforms list`.")],
     set_: SetOption = None,
     app_name: Annotated[
         str | None,
         typer.Option(
-            "--app", metavar="NAME", help="Act as the app in SOCIALCRON_APP_NAME_CLIENT_ID and _SECRET."
+            "--app",
+            metavar="NAME",
+            help="Act as the app in SOCIALCRON_APP_NAME_CLIENT_ID and _CLIENT_SECRET.",
         ),
     ] = None,
     account: Annotated[

@@ -47,7 +47,7 @@ def list_command(json: JsonOption = False, env_file: EnvFileOption = None) -> No
 
 @app.command("show", epilog=example("socialcron platforms show mastodon --json"))
 def show_command(
-    name: Annotated[str, typer.Argument(help="One of `socialcron platforms list`.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="One of `socialcron platforms list`.")],
     json: JsonOption = False,
     env_file: EnvFileOption = None,
 ) -> None:

@@ -66,7 +66,7 @@ class Credentials:
 
     name: str
     required: tuple[str, ...]
-    optional: tuple[str, ...] = ("client_id", "client_secret")
+    optional: tuple[str, ...] = ()
 
 
 OAUTH2 = Credentials(

@@ -144,7 +144,7 @@ class Discord:
             Credentials(
                 name="webhook",
                 required=("webhook_url",),
-                optional=("bot_token", "client_id", "client_secret"),
+                optional=("bot_token",),
             ),
         ),
         settings=_CHOICES,

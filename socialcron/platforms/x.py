@@ -147,7 +147,14 @@ class X:
                 date=READ,
             ),
         ),
-        credentials=(Credentials(name="OAuth 1.0a", required=("access_token", "token_secret")), OAUTH2),
+        credentials=(
+            Credentials(
+                name="OAuth 1.0a",
+                required=("access_token", "token_secret"),
+                optional=("client_id", "client_secret"),
+            ),
+            OAUTH2,
+        ),
         # https://docs.x.com/fundamentals/authentication/oauth-2-0/authorization-code ; the code lives 30 seconds
         authorization=Authorization(
             authorize_url="https://x.com/i/oauth2/authorize",

@@ -21,6 +21,7 @@ CLIENT_ID = "sandbox-client"
 CLIENT_SECRET = "sandbox-secret"
 CODE_SECONDS = 600.0
 NOBODY = "nobody"
+SOMEBODY = "me"  # says yes where no account was made: `accounts connect` works on a fresh sandbox
 
 
 @dataclass(slots=True)
@@ -67,6 +68,8 @@ class Consent(Platform):
             return _back(redirect_uri, {"error": problem, "state": state or ""})
         if self.consenting == NOBODY:
             return _back(redirect_uri, {"error": "access_denied", "state": state or ""})
+        if not self.accounts:
+            self.new_account(SOMEBODY)
         account = self.accounts.get(self.consenting) or next(reversed(self.accounts.values()))
         code = secrets.token_urlsafe(24)
         self.codes[code] = Code(

@@ -631,3 +631,11 @@ def test_connect__registers_an_app_on_each_mastodon_server(cli: Cli, world: Worl
     app = world.sandbox.platforms["mastodon"].apps[credentials["client_id"]]  # type: ignore[attr-defined]
     assert app.secret == credentials["client_secret"]
     assert urlencode({"redirect_uri": next(iter(app.redirect_uris))}) in browser.opened[0]
+
+
+@pytest.mark.parametrize("platform", AUTHORIZING)
+def test_connect__works_on_a_fresh_sandbox_that_has_no_accounts(
+    cli: Cli, world: World, browser: Browser, platform: str
+) -> None:
+    ran = connect(cli, world, platform, "--all")
+    assert [account["outcome"] for account in ran.data["accounts"]] == ["new"], ran.stdout
