@@ -99,8 +99,13 @@ class SettleJob:
         if look.waiting_seconds is not None:
             return self._still_working(look.waiting_seconds)
         candidates = self._unowned(look)
-        if len(candidates) == 1 and not (self._may_mean_another(look) and self._twin()):
+        twin = self._twin(look) if candidates else None
+        if len(candidates) == 1 and twin is None:
             return self._adopt(candidates[0])
+        if candidates and twin in ("sending", "confirmed"):
+            age = self._ago(self._attempt.first_sent_seconds_ago) or 0.0 if self._attempt else 0.0
+            error = "another post with the same words is about to be known"
+            return self._postpone(_slower(LOOK_AGAIN_SECONDS, age), error=error)
         if candidates:
             return self._postpone(
                 None, error=f"{len(candidates)} posts on the platform could be this one; a person must decide"
@@ -197,18 +202,17 @@ class SettleJob:
             return not look.certain
         return self._connection.adapter.declaration.reconcile not in ("client_id", "handle")
 
-    def _twin(self) -> bool:
-        """Whether another open post says the same, so that a match in a listing could be that one's."""
+    def _twin(self, look: Look) -> str | None:
+        """The phase of another open post that says the same, where a match could be that one's; None: there is none."""
         assert self._attempt is not None
-        if self._attempt.step:
-            return False
-        twin = posts.find_twin(
+        if self._attempt.step or not self._may_mean_another(look):
+            return None
+        return posts.find_twin(
             self._desk.db,
             account_id=self._post.account_id,
             payload_hash=self._attempt.payload_hash,
             post_id=self._post.id,
         )
-        return twin is not None
 
     def _adopt(self, match: Confirmed) -> str:
         sending = self._sending()

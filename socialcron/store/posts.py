@@ -548,10 +548,11 @@ def owned_ids(db: Database, account_id: int, remote_ids: Sequence[str]) -> set[s
     return {row["remote_id"] for row in rows}
 
 
-def find_twin(db: Database, *, account_id: int, payload_hash: str | None, post_id: int) -> int | None:
+def find_twin(db: Database, *, account_id: int, payload_hash: str | None, post_id: int) -> str | None:
+    """The phase of another open post with the same words (sending, confirmed provisionally, unknown); None: none."""
     params = {"account_id": account_id, "payload_hash": payload_hash, "post_id": post_id}
-    twin: int | None = db.value("find_twin", params)
-    return twin
+    phase: str | None = db.value("find_twin", params)
+    return phase
 
 
 # --- recovery ----------------------------------------------------------------------------------------------------

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from uuid import uuid4
+
 import pytest
 
 from tests.conftest import Cli
+from tests.media import png
 from tests.world import World
 
 
@@ -96,6 +100,69 @@ def test_listing__two_that_look_the_same_are_left_to_a_person(world: World, cli:
         row = world.row(post)
         assert (row["status"], row["reconcile_at"]) == ("unconfirmed", None)
         assert "person" in row["last_error"]
+
+
+def test_listing__of_two_that_differ_by_their_picture_alone_neither_takes_the_one_that_arrived(
+    world: World, cli: Cli, tmp_path: Path
+) -> None:
+    """A listing does not show which file it was: who adopts the other's post loses one and sends one twice."""
+    account = world.account("x")
+    posts = []
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(png(name))
+        posts.append(world.post(account, "New in!", media=[name]))
+    world.sandbox.fault("accept_then_drop", visible_only=True, count=1, performed=False)
+    world.sandbox.fault("accept_then_drop", visible_only=True, count=1, performed=True)
+    assert cli("post-due", "--json").data["unconfirmed"] == 2
+    assert len(world.sandbox.posts("x")) == 1
+    world.pass_time(4)
+
+    for _ in range(3):
+        cli("post-due")
+        world.pass_time(2)
+
+    for post in posts:
+        row = world.row(post)
+        assert (row["status"], row["reconcile_at"]) == ("unconfirmed", None)
+        assert "person" in row["last_error"]
+    assert len(world.sandbox.posts("x")) == 1
+
+
+@pytest.mark.parametrize("phase", ["sending", "confirmed"])
+def test_listing__a_match_that_may_be_that_of_a_post_still_under_way_is_waited_for(
+    world: World, cli: Cli, phase: str
+) -> None:
+    """The other one is being sent this moment, or is out under a provisional name: it will say which is its own."""
+    world.sandbox.settings("x", duplicate_seconds=0)
+    post = lose_one(world, cli, "x", arrived=False, text="same")
+    world.run("UPDATE socialcron.posts SET allow_duplicate = true")
+    other = world.post(world.row(post)["account_id"], "same")
+    world.run("UPDATE socialcron.posts SET allow_duplicate = true")
+    assert cli("post-due", "--json").data["posted"] == 1
+    (arrived,) = world.sandbox.posts("x")
+    named = "UPDATE socialcron.publish_attempts SET phase = %s, remote_id = %s, provisional = %s WHERE post_id = %s"
+    held = (
+        "UPDATE socialcron.posts SET status = %s, claim_token = %s, lease_until = now() + interval '1 hour',"
+        " heartbeat_at = now(), reconcile_at = %s::timestamptz WHERE id = %s"
+    )
+    provisional = phase == "confirmed"
+    world.run(named, phase, "stand-in" if provisional else None, provisional, other)
+    world.pass_time(4)
+    world.run(
+        held, "posted" if provisional else "processing", uuid4(), "2100-01-01" if provisional else None, other
+    )
+
+    assert cli("post-due", "--json").data["unconfirmed"] == 1
+
+    row = world.row(post)
+    assert (row["status"], row["reconcile_at"] is None) == ("unconfirmed", False)
+    world.run(named, "confirmed", arrived["id"], False, other)
+    world.run(held, "posted", None, None, other)
+    for _ in range(3):
+        world.pass_time(2)
+        cli("post-due")
+    assert world.row(post)["status"] == "posted"
+    assert len(world.sandbox.posts("x")) == 2
 
 
 def test_client_id__one_that_holds_something_else_is_drawn_anew(world: World, cli: Cli) -> None:
