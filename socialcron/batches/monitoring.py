@@ -16,7 +16,7 @@ from uuid import UUID
 
 from socialcron import log
 from socialcron.batches.runner import Call, Request, Until, Work
-from socialcron.errors import AuthExpired, PlatformError, PlatformFailure
+from socialcron.errors import AuthExpired, PlatformError, PlatformFailure, RateLimited, Unavailable
 from socialcron.model import ProfilePage
 from socialcron.platforms import scrapecreators
 from socialcron.platforms.http import Session, now_seconds
@@ -112,9 +112,9 @@ class WatchJob:
         return "released"
 
     def _watch(self, profile: WatchedProfile) -> Generator[Request, Any, None]:
-        reading = Reading(self._book, profile)
+        walk = Walk(self._book, profile)
         try:
-            yield from reading.read()
+            yield from walk.to_the_end()
         except Lost:
             log.event("profile_lost", level=log.WARNING, platform=profile.platform, profile_id=profile.id)
             self._book.ended(profile, "released")
@@ -124,15 +124,18 @@ class WatchJob:
                 self._book.stopped = self._book.stopped or exc
                 self._book.release(profile, exc)
             else:
-                self._finish(reading, exc)
+                if isinstance(exc, RateLimited | Unavailable):
+                    # The provider's trouble: profiles that were not begun shall not fail of it.
+                    self._book.left = 0
+                self._finish(walk, exc)
         else:
-            if reading.done:
-                self._finish(reading, None)
+            if walk.done:
+                self._finish(walk, None)
             else:
                 self._book.release(profile)
 
-    def _finish(self, reading: Reading, exc: PlatformError | None) -> None:
-        profile, note = reading.profile, reading.note
+    def _finish(self, walk: Walk, exc: PlatformError | None) -> None:
+        profile, note = walk.profile, walk.note
         outcome = "failed" if exc else "cut_short" if note else "completed"
         error = log.redact(str(exc))[:1000] if exc else note
         error_class = exc.error_class if exc else PlatformError.error_class if note else None
@@ -141,7 +144,7 @@ class WatchJob:
             self._book.token,
             profile,
             status="failed" if exc else "completed",
-            external_id=reading.external_id,
+            external_id=walk.external_id,
             error_class=error_class,
             error=error,
         )
@@ -151,7 +154,7 @@ class WatchJob:
             level=log.INFO if outcome == "completed" else log.WARNING,
             platform=profile.platform,
             profile_id=profile.id,
-            pages=reading.pages,
+            pages=walk.pages,
             error_class=error_class,
             error=error,
         )
@@ -161,7 +164,7 @@ class Lost(Exception):
     """Another run has the profile: our lease was over."""
 
 
-class Reading:
+class Walk:
     """A profile's pages, from wherever its run stands. note: why it ended before its end, if it did."""
 
     def __init__(self, book: Book, profile: WatchedProfile) -> None:
@@ -175,13 +178,13 @@ class Reading:
     def done(self) -> bool:
         return self.pages > 0 and self.cursor is None
 
-    def read(self) -> Generator[Request, Any, None]:
-        """To the end, or until the whole run stops. Raises Lost, PlatformError."""
+    def to_the_end(self) -> Generator[Request, Any, None]:
+        """Or until the whole run stops. Raises Lost, PlatformError."""
         asked = {self.cursor}
-        while not self.done:
+        while not self.done and not self._book.stopped:
             page = yield from self._page()
             self.pages += 1
-            self.cursor, self.note = page.cursor, page.cut_short
+            self.cursor, self.note = page.cursor, page.cut_short or self.note
             self.external_id = self.external_id or page.external_id
             if self.cursor is not None and self.cursor in asked:
                 self.cursor, self.note = None, "the list goes round in a circle"
@@ -190,8 +193,6 @@ class Reading:
                 self.note = f"only {self.pages} pages were read (SOCIALCRON_MONITORING_MAX_PAGES)"
             self._store(page)
             asked.add(self.cursor)
-            if self._book.stopped:
-                return
             if not self.done:
                 yield Until(now_seconds() + PAUSE_SECONDS)
 
@@ -206,22 +207,15 @@ class Reading:
 
     def _page(self) -> Generator[Request, Any, ProfilePage]:
         """The page at the cursor; from another region where this one fails, or is empty where something should be."""
-        elsewhere = [other for other in scrapecreators.regions(self.profile.platform) if other != self.region]
+        others = [region for region in scrapecreators.regions(self.profile.platform) if region != self.region]
         page, failure = None, None
-        try:
-            page = yield from self._try(self._ask(self.region))
-        except PlatformFailure as exc:
-            if not exc.retryable or not elsewhere:
-                raise
-            failure = exc
-        if page is not None and not self._missing(page):
-            return page
-        for region in elsewhere:
+        for region in (self.region, *others):
             try:
-                found = yield from self._try(self._ask(region), tries=1)
-            except PlatformError as exc:
+                found = yield from self._try(self._ask(region), tries=1 if region in others else TRIES)
+            except PlatformFailure as exc:
                 if not exc.retryable:
                     raise
+                failure = failure or exc
                 continue
             if not self._missing(found):
                 self.region = region

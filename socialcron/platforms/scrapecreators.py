@@ -159,7 +159,7 @@ def _following(
     more = body.get(listing.more) if listing.more else None
     value = body.get(listing.cursor)
     following = _text(str(value)) if isinstance(value, str | int) and not isinstance(value, bool) else None
-    if more is not None and not more:
+    if more in (False, 0, "0", "false"):
         return None, None
     if empty:
         return None, "an empty page, although more was announced" if more else None

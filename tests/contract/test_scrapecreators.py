@@ -221,6 +221,8 @@ def test_x__has_one_page_of_popular_posts() -> None:
         (None, {"max_cursor": "5", "has_more": 1}, "0:5", None),
         (None, {"max_cursor": 5, "has_more": 0}, None, None),
         (None, {"max_cursor": 5, "has_more": False}, None, None),
+        (None, {"max_cursor": 5, "has_more": "0"}, None, None),
+        (None, {"max_cursor": 5, "has_more": None}, "0:5", None),
         (None, {"max_cursor": 0}, None, None),
         (None, {}, None, None),
         (None, {"max_cursor": True}, None, None),

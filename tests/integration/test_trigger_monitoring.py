@@ -232,6 +232,21 @@ def test_trouble__that_stays_fails_the_run_and_the_next_one_is_set(
     assert cli("trigger-monitoring", "--strict").exit_code == 1
 
 
+@pytest.mark.parametrize(("kind", "error_class"), [("429", "rate_limited"), ("drop_before", "network")])
+def test_trouble__of_the_provider_fails_what_was_begun_and_leaves_the_rest_for_the_next_run(
+    world: World, cli: Cli, watch: Watch, kind: str, error_class: str
+) -> None:
+    watch("a")
+    watch("b")
+    fault = world.sandbox.fault(kind, platform=PROVIDER)
+    data = trigger(cli, "--concurrency", 1)
+    assert (data["claimed"], data["failed"]) == (1, 1)
+    assert latest(world)[:4] == ("failed", 0, 0, error_class)
+    assert fault.fired == 3
+    world.sandbox.clear_faults()
+    assert trigger(cli)["completed"] == 1
+
+
 def test_trouble__what_came_before_it_is_kept(world: World, cli: Cli, watch: Watch) -> None:
     watch(posts=45)
     world.sandbox.settings(PROVIDER, credits=2)
