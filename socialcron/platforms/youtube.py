@@ -171,7 +171,8 @@ class YouTube:
         """Begin an upload session, then one piece per call, until only the last is left.
 
         handles: `session_uri` (the platform's address of the upload, which needs no token), `size` and `sha256` of
-        the file it is for, `started_at`, and `offset`, which is for people: how far an earlier run came is asked.
+        the file it is for, `announced` (what the video was said to be), `started_at`, and `offset`, which is for
+        people: how far an earlier run came is asked.
 
         A session that turns out to be finished (its last piece arrived after all) is Ready, too: with nothing left
         to send, the visible write of `send_step` only asks for the video that it became.
@@ -184,16 +185,20 @@ class YouTube:
             video_id = step.parent.remote_id if step.parent else ""
             return Ready(request={"video_id": video_id, "content_type": media.mime_type})
         video, size, handles = _resource(step, session.settings), _size(media), dict(step.handles)
+        announced = {"video": video, "query": _query(step, session.settings)}
         if (handles.get("size"), handles.get("sha256")) != (size, media.sha256):
-            return _start(step, video, session)
+            return _start(media, announced, session)
         uri = str(handles.get("session_uri"))
         # Known only from answers of this run, and no longer once a piece is under way.
         offset = session.memo.pop(_memo(uri), None)
         if offset is None:
             answer = _probe(uri, size, session)
             if answer.status in _GONE:
-                return _start(step, video, session)
+                return _start(media, announced, session)
             offset = _stored(answer, size, session.where)
+        if offset < size and handles.get("announced", announced) != announced:
+            # Begun as something else: the account's privacy_status may have been changed since.
+            return _start(media, announced, session)
         length = min(_PIECE_BYTES, (size - offset - 1) // _GRAIN_BYTES * _GRAIN_BYTES)
         if length <= 0:
             rest = {"offset": offset, "size": size, "content_type": _content_type(media)}
@@ -434,18 +439,20 @@ def _confirmed(video_id: str) -> Confirmed:
 # --- the upload ------------------------------------------------------------------------------------------------
 
 
-def _start(step: Step, video: Mapping[str, Any], session: Session) -> Saved:
+def _query(step: Step, settings: Mapping[str, Any]) -> dict[str, str]:
+    notify = flag({**settings, **step.options}.get("notify_subscribers"))
+    told = {} if notify is None else {"notifySubscribers": str(notify).lower()}
+    return {"uploadType": "resumable", "part": "snippet,status", **told}
+
+
+def _start(media: Media, announced: Mapping[str, Any], session: Session) -> Saved:
     """Begin a session. Source: https://developers.google.com/youtube/v3/docs/videos/insert"""
-    media, size = step.media[0], _size(step.media[0])
-    query = {"uploadType": "resumable", "part": "snippet,status"}
-    notify = flag({**session.settings, **step.options}.get("notify_subscribers"))
-    if notify is not None:
-        query["notifySubscribers"] = str(notify).lower()
+    size = _size(media)
     answer = session.upload(
         "POST",
         "/upload/youtube/v3/videos",
-        params=query,
-        json=dict(video),
+        params=announced["query"],
+        json=announced["video"],
         headers={
             "content-type": "application/json; charset=UTF-8",
             "x-upload-content-type": _content_type(media),
@@ -461,6 +468,7 @@ def _start(step: Step, video: Mapping[str, Any], session: Session) -> Saved:
             "session_uri": uri,
             "size": size,
             "sha256": media.sha256,
+            "announced": announced,
             "started_at": _answered_at(answer).isoformat(),
             "offset": 0,
         }

@@ -228,7 +228,8 @@ def test_prepare__begins_a_session_with_the_metadata(wire: Wire, tmp_path: Path)
         "notify_subscribers": False,
     }
     saved = YOUTUBE.prepare(step(video, options=options, link="https://a.example"), session(wire))
-    assert saved == Saved(handles=handles_for(video))
+    announced = {"video": wire.sent, "query": dict(wire.last.url.params)}
+    assert saved == Saved(handles=handles_for(video, announced=announced))
     assert dict(wire.last.url.params) == {
         "uploadType": "resumable",
         "part": "snippet,status",
@@ -300,7 +301,7 @@ def test_prepare__sends_a_piece_per_call_and_keeps_the_last_for_the_send(wire: W
     ready = YOUTUBE.prepare(step(video, handles=saved.handles), at)
     assert isinstance(ready, Ready)
     assert (ready.request["offset"], ready.request["size"]) == (2 * PIECE, size)
-    assert ready.handles == handles_for(video, offset=2 * PIECE)
+    assert ready.handles == {**saved.handles, "offset": 2 * PIECE}
 
 
 def test_prepare__goes_on_where_the_server_says_not_where_it_stopped_counting(
@@ -363,6 +364,31 @@ def test_prepare__begins_anew_for_another_file(wire: Wire, tmp_path: Path) -> No
     video = clip(tmp_path, 10)
     wire.expect(f"POST {UPLOAD}", headers={"location": URI + "C"})
     YOUTUBE.prepare(step(video, handles=handles_for(video, sha256="another")), session(wire))
+
+
+def test_prepare__begins_anew_what_was_announced_otherwise(wire: Wire, tmp_path: Path) -> None:
+    """Whoever sets the account to private before a retry means the video that is half uploaded, too."""
+    video = clip(tmp_path, 10)
+    wire.expect(f"POST {UPLOAD}", 200, headers={"location": URI})
+    public = YOUTUBE.prepare(step(video), session(wire, privacy_status="public"))
+    assert isinstance(public, Saved)
+    wire.expect(f"PUT {UPLOAD}", 308)
+    wire.expect(f"POST {UPLOAD}", 200, headers={"location": URI + "C"})
+
+    saved = YOUTUBE.prepare(step(video, handles=public.handles), session(wire))
+
+    assert isinstance(saved, Saved)
+    assert saved.handles["session_uri"] == URI + "C"
+    assert wire.sent["status"]["privacyStatus"] == "private"
+
+
+def test_prepare__a_session_that_is_finished_stays_what_it_was(wire: Wire, tmp_path: Path) -> None:
+    video = clip(tmp_path, 10)
+    wire.expect(f"PUT {UPLOAD}", 200, json=VIDEO)
+    handles = handles_for(video, announced={"video": {}, "query": {}})
+    ready = YOUTUBE.prepare(step(video, handles=handles), session(wire))
+    assert isinstance(ready, Ready)
+    assert ready.request["offset"] == 10
 
 
 def test_prepare__a_session_that_ends_between_two_pieces_is_tried_again_later(
