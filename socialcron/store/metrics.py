@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from uuid import UUID
 
@@ -11,6 +11,8 @@ from psycopg.types.json import Jsonb
 
 from socialcron.model import Reading
 from socialcron.store.engine import Database
+
+_COLUMNS = [field.name for field in fields(Reading)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,18 +81,11 @@ def store_readings(
     db: Database, token: UUID, readings: Mapping[int, Reading], *, slots: Sequence[float]
 ) -> int:
     """Store readings by post id; how many were still ours to store."""
-    found = readings.values()
-    params = {
-        "claim_token": token,
-        "slots": list(slots),
-        "post_ids": list(readings),
-        "views": [reading.views for reading in found],
-        "likes": [reading.likes for reading in found],
-        "comments": [reading.comments for reading in found],
-        "shares": [reading.shares for reading in found],
-        "saves": [reading.saves for reading in found],
-        "raws": [Jsonb(reading.raw) for reading in found],
-    }
+    rows = [
+        {"post_id": post_id, **{name: getattr(reading, name) for name in _COLUMNS}}
+        for post_id, reading in readings.items()
+    ]
+    params = {"claim_token": token, "slots": list(slots), "post_ids": list(readings), "readings": Jsonb(rows)}
     return db.run("store_readings", params)
 
 

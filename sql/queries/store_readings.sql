@@ -1,9 +1,8 @@
 -- Readings that came, each under the slot it was claimed for, and when each post is read next (null after the last slot).
 -- Only for posts that are still ours; a slot that has a reading keeps it. Uses the primary keys.
 WITH given AS (
-    SELECT * FROM unnest(%(post_ids)s::bigint[], %(views)s::bigint[], %(likes)s::bigint[], %(comments)s::bigint[],
-                         %(shares)s::bigint[], %(saves)s::bigint[], %(raws)s::jsonb[])
-               AS g (post_id, views, likes, comments, shares, saves, raw)
+    SELECT * FROM jsonb_to_recordset(%(readings)s) AS g (post_id bigint, views bigint, likes bigint, comments bigint,
+                                                         shares bigint, saves bigint, raw jsonb)
 ), held AS MATERIALIZED (
     SELECT s.post_id, s.account_id, s.slot_at
       FROM socialcron.metric_schedules AS s
