@@ -61,7 +61,7 @@ class Discord(Platform):
         bot: a bot's token comes with it. history, intent: the bot may Read Message History, has Message Content.
         forum: the channel takes messages in threads only.
         """
-        account = self.accounts.get(handle) or self._account(handle)
+        account = self.named_account(handle)
         account.options |= {"history": history, "intent": intent, "forum": forum, "threads": list(threads)}
         token = self.add_token(Token(secrets.token_urlsafe(51), account))
         made = {"webhook_url": f"https://discord.com/api/webhooks/{account.id}/{token.value}"}
@@ -84,10 +84,7 @@ class Discord(Platform):
             token = self.tokens.get(value)
             return token if scheme == "Bot" and token and token.kind == "bot" else None
         value, webhook_id = request.params["token"], request.params["webhook"]
-        if value not in self.tokens and value.startswith("sandbox-"):
-            handle = value.removeprefix("sandbox-")
-            self.add_token(Token(value, self.accounts.get(handle) or self._account(handle)))
-        token = self.tokens.get(value)
+        token = self.known_token(value)
         # A name's webhook goes by any number: who makes up its address cannot know the one it gets.
         known = (
             token

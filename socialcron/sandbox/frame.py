@@ -166,17 +166,27 @@ class Platform(ABC):
     def error(self, status: int, message: str = "", kind: str = "") -> Reply:
         """An error in the platform's own form; `kind` is what the platform calls it, where it names errors."""
 
-    @abstractmethod
     def token_of(self, request: Request) -> Token | None:
         """The token a request carries, valid or not; None when it carries none we know. Uses nothing up."""
+        return self.known_token(request.bearer)
 
-    @abstractmethod
     def authenticate(self, request: Request) -> Token:
         """The valid token of the request. Raises Refusal."""
+        token = self.token_of(request)
+        if token is None or token.kind != "access" or (token.expires_at or self.now() + 1) <= self.now():
+            raise self.refusal(401)
+        return token
 
-    @abstractmethod
     def expire(self, request: Request) -> Reply:
         """End the request's access token, where tokens end, and answer as the platform then does."""
+        token = self.token_of(request)
+        if token and token.expires_at is not None:
+            token.expires_at = self.now()
+        return self.error(401)
+
+    def _account(self, handle: str) -> Account:
+        """Make the account of a handle that has none."""
+        return self.add_account(Account(str(self.next_number(8)), handle))
 
     @abstractmethod
     def limit_headers(self, limit: Limit, remaining: int, reset_at: float, blocked: bool) -> dict[str, str]:
@@ -286,6 +296,16 @@ class Platform(ABC):
     def add_account(self, account: Account) -> Account:
         self.accounts[account.handle] = self.accounts_by_id[account.id] = account
         return account
+
+    def named_account(self, handle: str) -> Account:
+        """The account of that handle, made if there is none."""
+        return self.accounts.get(handle) or self._account(handle)
+
+    def known_token(self, value: str) -> Token | None:
+        """The token of that value. "sandbox-HANDLE" is one of that account, without further ado."""
+        if value not in self.tokens and value.startswith("sandbox-"):
+            self.add_token(Token(value, self.named_account(value.removeprefix("sandbox-"))))
+        return self.tokens.get(value)
 
     def add_token(self, token: Token) -> Token:
         self.tokens[token.value] = token

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import secrets
-from abc import abstractmethod
 from typing import Any, ClassVar
 
 from socialcron.sandbox.frame import Account, Limit, Token
@@ -45,32 +44,9 @@ class Google(Consent):
             "client_secret": CLIENT_SECRET,
         }
 
-    @abstractmethod
-    def _account(self, handle: str, *args: Any, **options: Any) -> Account:
-        """Make the account of a handle that has none."""
-
     def _access(self, account: Account, scopes: frozenset[str] | None) -> Token:
         value, ends_at = f"ya29.{secrets.token_urlsafe(32)}", self.now() + ACCESS_SECONDS
         return self.add_token(Token(value, account, expires_at=ends_at, scopes=scopes))
-
-    def token_of(self, request: Request) -> Token | None:
-        value = request.bearer
-        if value not in self.tokens and value.startswith("sandbox-"):
-            handle = value.removeprefix("sandbox-")
-            self.add_token(Token(value, self.accounts.get(handle) or self._account(handle)))
-        return self.tokens.get(value)
-
-    def authenticate(self, request: Request) -> Token:
-        token = self.token_of(request)
-        if token is None or token.kind != "access" or (token.expires_at or self.now() + 1) <= self.now():
-            raise self.refusal(401)
-        return token
-
-    def expire(self, request: Request) -> Reply:
-        token = self.token_of(request)
-        if token and token.expires_at is not None:
-            token.expires_at = self.now()
-        return self.error(401)
 
     def limit_headers(self, limit: Limit, remaining: int, reset_at: float, blocked: bool) -> dict[str, str]:
         """Google announces nothing; Retry-After is not promised, but spares tests the wait."""

@@ -139,13 +139,6 @@ class LinkedIn(Consent):
             body |= {"refresh_token": refresh.value, "refresh_token_expires_in": left}
         return body
 
-    def token_of(self, request: Request) -> Token | None:
-        value = request.bearer
-        if value not in self.tokens and value.startswith("sandbox-"):
-            handle = value.removeprefix("sandbox-")
-            self.add_token(Token(value, self.accounts.get(handle) or self._account(handle)))
-        return self.tokens.get(value)
-
     def authenticate(self, request: Request) -> Token:
         """The version is looked at first, whoever asks."""
         if request.path.startswith("/rest/"):

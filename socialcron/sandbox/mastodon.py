@@ -90,7 +90,7 @@ class Mastodon(Consent):
 
     def new_account(self, handle: str, *, refresh: bool = False, scopes: str = SCOPES) -> dict[str, Any]:
         """refresh: the token ends after two hours and comes with a single-use refresh token, as some servers do."""
-        account = self.accounts.get(handle) or self._account(handle)
+        account = self.named_account(handle)
         if not refresh:
             token = self.add_token(
                 Token(secrets.token_urlsafe(32), account, scopes=frozenset(scopes.split()))
@@ -116,13 +116,6 @@ class Mastodon(Consent):
         self.add_token(access)
         self.add_token(refresh)
         return self._token_body(access) | {"expires_in": 7200, "refresh_token": refresh.value}
-
-    def token_of(self, request: Request) -> Token | None:
-        value = request.bearer
-        if value not in self.tokens and value.startswith("sandbox-"):
-            handle = value.removeprefix("sandbox-")
-            self.add_token(Token(value, self.accounts.get(handle) or self._account(handle)))
-        return self.tokens.get(value)
 
     def authenticate(self, request: Request) -> Token:
         token = self.token_of(request)

@@ -112,18 +112,12 @@ class Graph(Consent):
         extra = {"issued_at": self.now(), **extra}
         return self.add_token(Token(value, account, kind, expires_at=ends, scopes=scopes, extra=extra))
 
-    def named_account(self, handle: str) -> Account:
-        """The account of that handle, made if there is none. Platforms add what theirs have."""
-        return self.accounts.get(handle) or self.add_account(Account(str(self.next_number(8)), handle))
-
     def token_of(self, request: Request) -> Token | None:
         """From the header (Bearer, or rupload's OAuth) or the parameter access_token."""
         scheme, _, value = request.headers.get("authorization", "").partition(" ")
         value = value.strip() if scheme.lower() in ("bearer", "oauth") else ""
         value = value or request.query("access_token") or ""
-        if value not in self.tokens and value.startswith("sandbox-"):
-            self.add_token(Token(value, self.named_account(value.removeprefix("sandbox-"))))
-        return self.tokens.get(value)
+        return self.known_token(value)
 
     def authenticate(self, request: Request) -> Token:
         return self.live(self.token_of(request))
@@ -135,12 +129,6 @@ class Graph(Consent):
         if token.expires_at is not None and token.expires_at <= self.now():
             raise self.refusal(401)
         return token
-
-    def expire(self, request: Request) -> Reply:
-        token = self.token_of(request)
-        if token and token.expires_at is not None:
-            token.expires_at = self.now()
-        return self.error(401)
 
     def check_app(self, fields: Mapping[str, Any], *, with_id: bool = True) -> None:
         """client_secret (and client_id) are the sandbox's. Raises Refusal."""

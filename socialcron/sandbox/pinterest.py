@@ -73,7 +73,7 @@ class Pinterest(Consent):
 
     def new_account(self, handle: str, *, boards: int = 1, scopes: str = SCOPES) -> dict[str, Any]:
         """boards: how many the account has, numbered from FIRST_BOARD on."""
-        account = self.accounts.get(handle) or self._account(handle)
+        account = self.named_account(handle)
         account.extra["boards"] = [str(FIRST_BOARD + number) for number in range(boards)]
         pair = self._token_pair(account, frozenset(scopes.split(",")))
         return {
@@ -112,25 +112,6 @@ class Pinterest(Consent):
             "refresh_token_expires_in": REFRESH_SECONDS,
             "refresh_token_expires_at": int(now + REFRESH_SECONDS),
         }
-
-    def token_of(self, request: Request) -> Token | None:
-        value = request.bearer
-        if value not in self.tokens and value.startswith("sandbox-"):
-            handle = value.removeprefix("sandbox-")
-            self.add_token(Token(value, self.accounts.get(handle) or self._account(handle)))
-        return self.tokens.get(value)
-
-    def authenticate(self, request: Request) -> Token:
-        token = self.token_of(request)
-        if token is None or token.kind != "access" or (token.expires_at or self.now() + 1) <= self.now():
-            raise self.refusal(401)
-        return token
-
-    def expire(self, request: Request) -> Reply:
-        token = self.token_of(request)
-        if token and token.expires_at is not None:
-            token.expires_at = self.now()
-        return self.error(401)
 
     def oauth_token(self, request: Request) -> Reply:
         proof = "Basic " + b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()

@@ -66,7 +66,7 @@ class Supabase(Platform):
 
     def new_account(self, handle: str, *, secret: bool = False, may_insert: bool = True) -> dict[str, Any]:
         """A service_role key, or (secret) one of the new kind; may_insert False: of a role without the right to."""
-        account = self.accounts.get(handle) or self._account(handle)
+        account = self.named_account(handle)
         value = f"sb_secret_{secrets.token_urlsafe(16)}" if secret else _jwt(handle)
         self.add_token(Token(value, account, scopes=None if may_insert else frozenset({"select"})))
         return {"key": value}
@@ -78,11 +78,7 @@ class Supabase(Platform):
         )
 
     def token_of(self, request: Request) -> Token | None:
-        value = request.headers.get("apikey", "")
-        if value not in self.tokens and value.startswith("sandbox-"):
-            handle = value.removeprefix("sandbox-")
-            self.add_token(Token(value, self.accounts.get(handle) or self._account(handle)))
-        return self.tokens.get(value)
+        return self.known_token(request.headers.get("apikey", ""))
 
     def authenticate(self, request: Request) -> Token:
         """The gateway looks at `apikey`, PostgREST takes the role from Authorization: a JWT, where there is one."""

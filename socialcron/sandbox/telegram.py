@@ -99,11 +99,7 @@ class Telegram(Platform):
         )
 
     def token_of(self, request: Request) -> Token | None:
-        value = request.params.get("token", "")
-        if value not in self.tokens and value.startswith("sandbox-"):
-            handle = value.removeprefix("sandbox-")
-            self.add_token(Token(value, self.accounts.get(handle) or self._account(handle)))
-        return self.tokens.get(value)
+        return self.known_token(request.params.get("token", ""))
 
     def authenticate(self, request: Request) -> Token:
         token = self.token_of(request)

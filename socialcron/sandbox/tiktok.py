@@ -132,7 +132,7 @@ class TikTok(Consent):
         max_seconds: int = 600,
     ) -> dict[str, Any]:
         """private: followers instead of everybody. max_seconds: the longest video the creator may post."""
-        account = self.accounts.get(handle) or self._account(handle)
+        account = self.named_account(handle)
         account.options |= {"private": private, "banned": banned, "max_seconds": max_seconds}
         pair = self._token_pair(account, frozenset(scopes.split(",")))
         return {
@@ -179,25 +179,12 @@ class TikTok(Consent):
         """Of an upload, which carries none: a stand-in that says whose it is, so that faults find it."""
         if request.path == "/video/" and (publish := self.uploads.get(request.query("upload_id", "") or "")):
             return Token("", publish.account)
-        value = request.bearer
-        if value not in self.tokens and value.startswith("sandbox-"):
-            handle = value.removeprefix("sandbox-")
-            self.add_token(Token(value, self.accounts.get(handle) or self._account(handle)))
-        return self.tokens.get(value)
-
-    def authenticate(self, request: Request) -> Token:
-        token = self.token_of(request)
-        if token is None or token.kind != "access" or (token.expires_at or self.now() + 1) <= self.now():
-            raise self.refusal(401)
-        return token
+        return super().token_of(request)
 
     def expire(self, request: Request) -> Reply:
         if request.path == "/video/":
             return self.answer(request, self.route(request.method, request.path)[0])  # it has no token to end
-        token = self.token_of(request)
-        if token and token.expires_at is not None:
-            token.expires_at = self.now()
-        return self.error(401)
+        return super().expire(request)
 
     def _check_scope(self, token: Token, route: Route) -> None:
         if route.scope and token.scopes is not None and not token.scopes & set(route.scope.split("|")):

@@ -128,7 +128,7 @@ class X(Consent):
         premium: bool = False,
     ) -> dict[str, Any]:
         """auth: oauth1 or oauth2. confidential: the refresh needs the client's secret. premium: 4,000 characters."""
-        account = self.accounts.get(handle) or self._account(handle)
+        account = self.named_account(handle)
         if premium:
             account.options["premium"] = True
         if auth == "oauth1":
@@ -186,7 +186,7 @@ class X(Consent):
         if not value.startswith("sandbox-"):
             return None
         handle = value.removeprefix("sandbox-")
-        account = self.accounts.get(handle) or self._account(handle)
+        account = self.named_account(handle)
         return Token(value, account, kind, secret=CONSUMER_SECRET)
 
     def authenticate(self, request: Request) -> Token:
@@ -226,12 +226,6 @@ class X(Consent):
             return False
         self._nonces.add((token.value, nonce))
         return True
-
-    def expire(self, request: Request) -> Reply:
-        token = self.token_of(request)
-        if token and token.expires_at is not None:
-            token.expires_at = self.now()
-        return self.error(401)
 
     def oauth2_token(self, request: Request) -> Reply:
         if request.content_type != "application/x-www-form-urlencoded":
