@@ -101,8 +101,9 @@ class Connection:
                     return result
                 finally:
                     self.note(session.seen)
-            except AuthExpired:
-                if last or not self.adapter.can_refresh(self._credentials):
+            except AuthExpired as exc:
+                # 403 is about rights: newer tokens have the same.
+                if last or exc.http_status == 403 or not self.adapter.can_refresh(self._credentials):
                     raise
                 yield from self.refresh(version)
         raise AssertionError("unreachable")

@@ -80,13 +80,8 @@ class SettleJob:
             look = yield from self._connection.call(partial(self._connection.adapter.reconcile, prepared))
         except RateLimited as exc:
             return self._postpone(self._connection.limited(exc), error=f"could not look: {exc}")
-        except AuthExpired as exc:
-            self._connection.disconnect(exc)
-            return self._postpone(TROUBLE_SECONDS, error=f"could not look: {exc}")
         except PlatformError as exc:
-            return self._postpone(
-                max(TROUBLE_SECONDS, exc.retry_after or 0.0), error=f"could not look: {exc}"
-            )
+            return self._could_not_look(exc)
         except Postponed as exc:
             return self._postpone(LOOK_AGAIN_SECONDS, error=exc.reason)
 
@@ -119,6 +114,16 @@ class SettleJob:
         if self._may_repeat(look):
             return (yield from self._repeat(prepared))
         return self._count_absence()
+
+    def _could_not_look(self, exc: PlatformError) -> str:
+        """Only a token that is no good disconnects: looking may take rights (a scope, a plan) that posting does not."""
+        seconds: float | None = max(TROUBLE_SECONDS, exc.retry_after or 0.0)
+        if isinstance(exc, AuthExpired) and exc.http_status in (None, 401):
+            self._connection.disconnect(exc)
+        elif not exc.retryable and self._attempt:
+            age = self._ago(self._attempt.first_sent_seconds_ago) or 0.0
+            seconds = None if age > WORKING_SECONDS else _slower(TROUBLE_SECONDS, age)
+        return self._postpone(seconds, error=f"could not look: {exc}")
 
     def _kind(self, number: int) -> StepKind:
         if number == 0:

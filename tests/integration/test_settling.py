@@ -7,6 +7,10 @@ from uuid import uuid4
 
 import pytest
 
+from socialcron.errors import AuthExpired
+from socialcron.model import Look, PreparedStep
+from socialcron.platforms.http import Session
+from socialcron.platforms.x import X
 from tests.conftest import Cli
 from tests.media import png
 from tests.world import World
@@ -205,6 +209,33 @@ def test_a_look_that_fails__concludes_nothing(world: World, cli: Cli) -> None:
     assert row["status"] == "unconfirmed"
     assert row["reconcile_at"] is not None
     assert world.attempts(post)[0]["looks"] == []
+
+
+@pytest.mark.parametrize(
+    ("http_status", "status"), [(401, "needs_reconnect"), (403, "active"), (400, "active")]
+)
+def test_a_look_that_is_not_allowed__does_not_stop_an_account_that_may_post(
+    world: World, cli: Cli, monkeypatch: pytest.MonkeyPatch, http_status: int, status: str
+) -> None:
+    """A plan or a scope may be for posting alone: that says nothing of the token. After two days a person must look."""
+
+    def refuse(adapter: X, step: PreparedStep, session: Session) -> Look:
+        raise AuthExpired("no right to read", http_status=http_status)
+
+    post = lose_one(world, cli, "x", arrived=True)
+    monkeypatch.setattr(X, "reconcile", refuse)
+    world.pass_time(4)
+
+    assert cli("post-due", "--json").data["unconfirmed"] == 1
+
+    row = world.row(post)
+    assert (row["status"], row["reconcile_at"] is None) == ("unconfirmed", False)
+    assert "no right to read" in row["last_error"]
+    assert world.value("SELECT status FROM socialcron.accounts") == status
+    if status == "active":
+        world.pass_time(3 * 24 * 60)
+        cli("post-due")
+        assert world.row(post)["reconcile_at"] is None
 
 
 def test_an_unknown_step_in_a_thread__blocks_the_later_ones_which_follow_once_it_is_settled(
