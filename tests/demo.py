@@ -25,6 +25,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
+import psycopg
+
+from socialcron.store import embedded
 from tests.media import jpeg, mp4
 
 PROGRAM = Path(sys.executable).with_name("socialcron")
@@ -60,6 +63,7 @@ class Demo:
     """One run of it. `printed`: everything that post-due said."""
 
     directory: Path
+    hours: int
     sandbox: subprocess.Popen[str] | None = None
     control: str = ""
     printed: list[str] = field(default_factory=list)
@@ -89,8 +93,13 @@ class Demo:
         self.run("post-due")
         heading("Some platforms take a post and decide later: they are asked until they have")
         self.wait_for_decisions()
+        heading("Hours later: what the posts gained, and a public profile that is watched")
+        self.watch()
         heading("What people look at")
         self.run("status")
+        self.run("metrics", "list", "--limit", "5")
+        self.run("profiles", "show", "1")
+        self.run("report", "--html", "report.html")
         heading("What the sandbox has")
         self.compare()
 
@@ -112,7 +121,11 @@ class Demo:
         data = json.loads(line)["data"]
         self.control = data["control"]
         with (self.directory / ".env").open("a") as file:
-            file.write(f"SOCIALCRON_MEDIA_URL={data['media']}\n")
+            file.write(
+                f"SOCIALCRON_MEDIA_URL={data['media']}\n"
+                f"SOCIALCRON_SCRAPECREATORS_URL={data['base_url']}/scrapecreators\n"
+                "SCRAPECREATORS_API_KEY=sandbox-key\n"
+            )
         print("\n".join(f"{name:16}{url}" for name, url in data["platforms"].items()))
         return dict(data["platforms"])
 
@@ -216,6 +229,42 @@ class Demo:
             time.sleep(10)
             self.run("post-due")
 
+    def watch(self) -> None:
+        """Readings of several hours. Nobody wants to wait: the rows are moved back, the sandbox's clock ahead."""
+        self.ask_sandbox(
+            "accounts", {"platform": "scrapecreators", "handle": "ana", "on": "tiktok", "posts": 30}
+        )
+        self.run("profiles", "add", "tiktok", "ana", "--interval", "1h")
+        for _ in range(self.hours):
+            self.let_time_pass()
+            self.run("collect-metrics")
+            self.run("trigger-monitoring")
+
+    def let_time_pass(self) -> None:
+        """An hour and a minute: slots are whole hours apart, and no moved row may meet another."""
+        comment("an hour later")
+        step = "interval '61 minutes'"
+        back = ("metric_schedules", "posted_at", "next_at"), ("post_metrics", "slot_at", "read_at")
+        more = (
+            ("profile_post_metrics", "read_at"),
+            ("profiles", "last_run_at", "next_run_at"),
+            ("monitoring_runs", "created_at", "started_at", "finished_at"),
+            ("rate_limits", "tat"),
+            ("accounts", "refreshed_at", "token_expires_at", "refresh_expires_at"),
+        )
+        with psycopg.connect(self.database_url(), autocommit=True) as connection:
+            for parent in ("post_metrics", "profile_post_metrics"):
+                ensure = "SELECT socialcron.ensure_partitions(%s, now() - interval '1 day', now())"
+                connection.execute(ensure, (parent,))
+            for table, *columns in (*back, *more):
+                moved = ", ".join(f"{column} = {column} - {step}" for column in columns)
+                connection.execute(f"UPDATE socialcron.{table} SET {moved}".encode())
+        self.ask_sandbox("advance", {"seconds": 3660})
+
+    def database_url(self) -> str:
+        """Of the demo's own PostgreSQL."""
+        return embedded.url(self.directory / "home")
+
     def compare(self) -> None:
         """Print what the sandbox has of each post. Raises Failed unless it is everything, once."""
         places = {
@@ -233,7 +282,9 @@ class Demo:
                 there = sum(f"remote_id={remote_id}" in line for line in self.printed for remote_id in ids)
                 published = post["posted_at"]
             else:
-                found = [place for place in places[post["platform"]] if {place["id"], place["key"]} & set(ids)]
+                found = [
+                    place for place in places[post["platform"]] if {place["id"], place["key"]} & set(ids)
+                ]
                 there, published = len(found), min((place["created_at"] for place in found), default=None)
             wrong += post["status"] != "posted" or not len(ids) == there == steps
             rows.append(
@@ -380,6 +431,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.demo", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--directory", type=Path, default=CHECKOUT / ".demo", help="where its files go")
     parser.add_argument("--clean", action="store_true", help="only remove what an earlier run left")
+    parser.add_argument("--hours", type=int, default=4, help="of readings")
     options = parser.parse_args(arguments)
     directory = options.directory.absolute()
     if not PROGRAM.exists():
@@ -390,7 +442,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     remove(directory)
     if options.clean:
         return 0
-    demo, started = Demo(directory=directory), time.monotonic()
+    demo, started = Demo(directory=directory, hours=options.hours), time.monotonic()
     try:
         demo.play()
     except Failed as exc:
@@ -408,6 +460,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"\nGo on:\n"
         f"  cd {shlex.quote(str(directory))}\n"
         f"  {shlex.quote(str(PROGRAM))} posts show 10   # any command; the database starts by itself\n"
+        f"and open report.html there in a browser.\n"
         f'\nA real account: README.md, "Five minutes to a real account".'
     )
     return 0

@@ -51,8 +51,8 @@ def processes_of(directory: Path) -> list[str]:
 
 def test_demo__publishes_everything_once__and_does_so_again(directory: Path) -> None:
     for _ in range(2):
-        demo = start(directory)
-        said, _ = demo.communicate(timeout=180)
+        demo = start(directory, "--hours", "1")
+        said, _ = demo.communicate(timeout=400)
 
         assert demo.returncode == 0, said
         assert re.search("^23 claimed: .*1 accepted, 1 unconfirmed", said, re.MULTILINE), said
