@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import psycopg
 import pytest
+from psycopg import conninfo
 
 from socialcron.store import sqlfiles
 from tests.conftest import Cli
@@ -70,6 +71,35 @@ FORBIDDEN = {
 def test_roles__may_do_no_more_than_they_need(granted: World, role: str, statement: str) -> None:
     with acting_as(granted, role), pytest.raises(psycopg.errors.InsufficientPrivilege):
         granted.run(statement)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["status"],
+        ["report", "--html", "page.html"],
+        ["metrics", "list"],
+        ["metrics", "show", 1],
+        ["export", "posts"],
+        ["export", "metrics"],
+        ["export", "profiles"],
+    ],
+)
+def test_reporter__may_look_at_everything(
+    granted: World,
+    cli: Cli,
+    environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[object],
+) -> None:
+    granted.post(granted.account("mastodon"), "out")
+    granted.run("UPDATE socialcron.posts SET status = 'posted', posted_at = now()")
+    reporter = conninfo.make_conninfo(environment["DATABASE_URL"], options="-c role=socialcron_reporter")
+    monkeypatch.setenv("SOCIALCRON_READ_URL", reporter)
+
+    ran = cli(*words)
+
+    assert (ran.exit_code, ran.stderr) == (0, "")
 
 
 def test_reporter__sees_accounts_without_their_credentials(granted: World) -> None:

@@ -21,6 +21,8 @@ COSTLY = (
     "concurrent.futures.thread",
     "PIL",
     "pymediainfo",
+    "plotext",
+    "jinja2",
     "socialcron.platforms",
 )
 RUN = """

@@ -69,7 +69,7 @@
     const name = series[wanted] ? wanted : COUNTS.find((count) => series[count]);
     const points = name ? series[name].filter((value) => value != null).length : 0;
     if (points < 2 && kind !== "bars" || !points) {
-      place.append(element("div", "none", points ? "One reading so far" : "No readings yet"));
+      place.append(element("div", "none", points ? "One reading in this time" : "No readings in this time"));
       return name;
     }
     const bars = kind === "bars";
