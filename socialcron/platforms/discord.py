@@ -56,7 +56,7 @@ from socialcron.platforms.base import (
 )
 from socialcron.platforms.files import file_name, open_file
 from socialcron.platforms.http import Answer, Http, Session
-from socialcron.platforms.rules import FILE_TYPES, IMAGE_TYPES, flag, media_problems
+from socialcron.platforms.rules import FILE_TYPES, IMAGE_TYPES, flag, media_problems, poll_option_problems
 from socialcron.platforms.text import field, utf16_units, with_link
 
 if TYPE_CHECKING:
@@ -404,17 +404,7 @@ def _poll_problems(step: Step) -> Iterator[Problem]:
         yield Problem(field="poll", message="either a poll or media, not both")
     if not step.text.strip():
         yield Problem(field="poll", message="the text is a poll's question: it cannot be empty")
-    if not 1 <= len(poll.options) <= limit("poll_options"):
-        yield Problem(
-            field="poll",
-            message=f"{len(poll.options)} options, Discord takes 1 to {limit('poll_options'):.0f}",
-        )
-    for number, option in enumerate(poll.options, 1):
-        if not option.strip() or utf16_units(option) > limit("poll_option"):
-            yield Problem(
-                field=f"poll[{number}]",
-                message=f"{utf16_units(option)} UTF-16 code units, Discord takes 1 to {limit('poll_option'):.0f}",
-            )
+    yield from poll_option_problems(poll, Discord.declaration)
     hours = poll.duration_seconds / 3600
     if not 1 <= hours <= limit("poll_max_hours"):
         yield Problem(

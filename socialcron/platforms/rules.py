@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from socialcron.model import Media, Problem
+from socialcron.model import Media, Poll, Problem
 from socialcron.platforms.base import Declaration, MediaRule
+from socialcron.platforms.text import utf16_units
 
 # Every type that the bytes of a file are recognised as, for platforms that take any file.
 IMAGE_TYPES = frozenset(
@@ -80,6 +81,23 @@ def url_problems(media: Sequence[Media], title: str) -> Iterator[Problem]:
                 field=f"media[{number}]",
                 message=f"{item.source} has no public address, and {title} fetches media itself: use an https URL, "
                 "or set SOCIALCRON_MEDIA_URL to where the media root is served",
+            )
+
+
+def poll_option_problems(poll: Poll, declaration: Declaration) -> Iterator[Problem]:
+    """Number and UTF-16 length of a poll's options, against the limits `poll_options` and `poll_option`."""
+    title, most, longest = (
+        declaration.title,
+        declaration.limit("poll_options"),
+        declaration.limit("poll_option"),
+    )
+    if not 1 <= len(poll.options) <= most:
+        yield Problem(field="poll", message=f"{len(poll.options)} options, {title} takes 1 to {most:.0f}")
+    for number, option in enumerate(poll.options, 1):
+        if not option.strip() or utf16_units(option) > longest:
+            yield Problem(
+                field=f"poll[{number}]",
+                message=f"{utf16_units(option)} UTF-16 code units, {title} takes 1 to {longest:.0f}",
             )
 
 

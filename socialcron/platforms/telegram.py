@@ -49,7 +49,7 @@ from socialcron.platforms.base import (
 )
 from socialcron.platforms.files import file_name, open_file
 from socialcron.platforms.http import Answer, Http, Session
-from socialcron.platforms.rules import FILE_TYPES, flag, media_problems
+from socialcron.platforms.rules import FILE_TYPES, flag, media_problems, poll_option_problems
 from socialcron.platforms.text import field, utf16_units, with_link
 
 if TYPE_CHECKING:
@@ -295,17 +295,7 @@ def _poll_problems(step: Step) -> Iterator[Problem]:
     assert poll is not None
     if step.media:
         yield Problem(field="poll", message="Telegram takes a poll or media, not both")
-    if not 1 <= len(poll.options) <= limit("poll_options"):
-        yield Problem(
-            field="poll",
-            message=f"{len(poll.options)} options, Telegram takes 1 to {limit('poll_options'):.0f}",
-        )
-    for number, option in enumerate(poll.options, 1):
-        if not option.strip() or utf16_units(option) > limit("poll_option"):
-            yield Problem(
-                field=f"poll[{number}]",
-                message=f"{utf16_units(option)} UTF-16 code units, Telegram takes 1 to {limit('poll_option'):.0f}",
-            )
+    yield from poll_option_problems(poll, Telegram.declaration)
     least, most = limit("poll_min_seconds"), limit("poll_max_seconds")
     if not least <= poll.duration_seconds <= most:
         yield Problem(
