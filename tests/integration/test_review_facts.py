@@ -114,3 +114,29 @@ def test_record_confirmed__during_recovery_leaves_a_post_that_goes_on(
 
     row = world.row(request.post_id)
     assert (row["status"], row["remote_id"], row["claim_token"]) == (status, "r1", None)
+
+
+def test_a_handle_that_arrives_after_recovery__is_kept_and_voids_a_look_without_it(world: World) -> None:
+    """A platform took the post and named it, while the database was away and another host took the run for dead."""
+    token, request = prepared(world)
+    assert posts.begin_sending(world.db, token, [request], **SENDING)[request.attempt_id].may_send
+    world.pass_time(30)
+    means = {"stub": 0.0}
+    assert posts.settle_stuck_posts(world.db, threshold_seconds=600, look_in_seconds=means)
+    looking = uuid4()
+    assert posts.claim_unconfirmed_posts(world.db, looking, RULES) == [request.post_id]
+
+    for _ in range(2):
+        posts.record_unknown(
+            world.db,
+            request.attempt_id,
+            error="taken, and still at work",
+            error_class=None,
+            look_in_seconds=10.0,
+            handles={"publish_id": "p1"},
+        )
+
+    (attempt,) = world.attempts(request.post_id)
+    assert (attempt["phase"], attempt["handles"]) == ("unknown", {"publish_id": "p1"})
+    assert posts.record_absent(world.db, looking, request.attempt_id, error="not there") is None
+    assert world.row(request.post_id)["status"] == "unconfirmed"
