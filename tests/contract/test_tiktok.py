@@ -1101,7 +1101,13 @@ def test_refresh__a_refusal_is_told_by_the_body_even_with_status_200(
 
 
 @pytest.mark.parametrize(
-    ("status", "body"), [(200, {"error": "server_error"}), (500, {}), (429, {"error": "rate_limit_exceeded"})]
+    ("status", "body"),
+    [
+        (200, {"error": "server_error"}),
+        (400, {"error": "temporarily_unavailable"}),
+        (500, {}),
+        (429, {"error": "rate_limit_exceeded"}),
+    ],
 )
 def test_refresh__trouble_disconnects_nobody(wire: Wire, status: int, body: dict[str, str]) -> None:
     wire.expect("POST /v2/oauth/token/", status, json=body)
