@@ -249,7 +249,11 @@ class PublishJob:
     def _send(
         self, step: Step, prepared: PreparedStep, attempt_id: int, *, last: bool
     ) -> Generator[Request, Any, str | None]:
-        sending = Sending(self._desk, self._connection, self._post, attempt_id, complete=last)
+        tried = [a for a in self._attempts if (a.step, a.revision) == (step.number, self._post.revision)]
+        doubted = any(attempt.phase == "absent" for attempt in tried)
+        sending = Sending(
+            self._desk, self._connection, self._post, attempt_id, complete=last, doubted=doubted
+        )
         permit = yield from sending.permit()
         if permit is None:
             return self._release(f"the account is {self._connection.halted}")

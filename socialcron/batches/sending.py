@@ -13,6 +13,7 @@ from socialcron.batches.runner import Call, Request, Send, Until
 from socialcron.errors import (
     BadInput,
     Conflict,
+    Duplicate,
     OutcomeUnknown,
     PlatformError,
     PlatformFailure,
@@ -32,12 +33,21 @@ class Sending:
     """One visible request: the commit before it, the request, and the fact that comes of it."""
 
     def __init__(
-        self, desk: Desk, connection: Connection, post: ClaimedPost, attempt_id: int, *, complete: bool
+        self,
+        desk: Desk,
+        connection: Connection,
+        post: ClaimedPost,
+        attempt_id: int,
+        *,
+        complete: bool,
+        doubted: bool = False,
     ) -> None:
+        """doubted: an earlier send of this step got no answer, and was found absent."""
         self._desk = desk
         self._connection = connection
         self._post = post
         self._attempt_id = attempt_id
+        self._doubted = doubted
         self.complete = complete  # no step of the post is left after this one
 
     def permit(self) -> Generator[Request, Any, Permit | None]:
@@ -133,7 +143,9 @@ class Sending:
             log.event("send_failed", level=log.ERROR, exc_info=exc, post_id=self._post.id)
             error = PlatformFailure("a bug in socialcron stopped the send; see the log", retryable=False)
         visible = "unsent" if session is None else session.visible
-        if visible == "open" or isinstance(error, OutcomeUnknown):
+        # "You said that already" speaks against the absence, however it was proven.
+        contradicted = self._doubted and isinstance(error, Duplicate)
+        if visible == "open" or isinstance(error, OutcomeUnknown) or contradicted:
             return self._unknown(words(error), error.http_status)
         if visible == "unsent":
             self._desk.fact(

@@ -89,6 +89,21 @@ def test_listing__one_that_lags_behind_is_not_taken_for_absence(
     assert len(world.sandbox.posts(platform)) == 1
 
 
+def test_listing__that_lagged_through_both_looks_is_asked_again_when_x_says_duplicate(
+    world: World, cli: Cli
+) -> None:
+    """The absence was wrong, and the platform says so: that is no failure of a post that is out."""
+    world.sandbox.fault("lagging_listing", platform="x", looks=3)
+    post = lose_one(world, cli, "x", arrived=True)
+    for _ in range(6):
+        world.pass_time(3.1)
+        cli("post-due")
+
+    assert [attempt["phase"] for attempt in world.attempts(post)] == ["absent", "confirmed"]
+    assert world.row(post)["status"] == "posted"
+    assert len(world.sandbox.posts("x")) == 1
+
+
 def test_listing__two_that_look_the_same_are_left_to_a_person(world: World, cli: Cli) -> None:
     world.sandbox.settings("x", duplicate_seconds=0)
     account = world.account("x")
