@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from tests.bench import claims, idle, punctuality, throughput
+from tests.bench import claims, idle, looking, metrics, punctuality, throughput
 from tests.bench.harness import Bench, Row, machine, say, server, table
 
 PARTS = {
@@ -14,6 +14,8 @@ PARTS = {
     "claim": claims.run,
     "throughput": throughput.run,
     "punctuality": punctuality.run,
+    "metrics": metrics.run,
+    "looking": looking.run,
 }
 
 

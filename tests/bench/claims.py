@@ -50,7 +50,7 @@ def run(bench: Bench) -> Iterator[Row]:
         for size in sizes:
             bed = stack.enter_context(bench.database(f"bench_claim_{size}"))
             databases[size] = stack.enter_context(bed.connect())
-            _load(databases[size], size, due=(rounds + 5) * BATCH)
+            load(databases[size], size, due=(rounds + 5) * BATCH)
         for number in range(rounds + 3):
             for (
                 size,
@@ -92,7 +92,7 @@ def _claim(db: Database, batch_size: int) -> Claim:
     )
 
 
-def _load(db: Database, size: int, *, due: int) -> None:
+def load(db: Database, size: int, *, due: int) -> None:
     """A queue of `size` rows in the state that runs leave it in: hints consumed, every account's next look known."""
     began = time.perf_counter()
     connection = db.connection
@@ -118,7 +118,7 @@ def _load(db: Database, size: int, *, due: int) -> None:
     connection.execute("TRUNCATE socialcron.account_wakeups")
     connection.execute("VACUUM (ANALYZE)")
     connection.execute("CHECKPOINT")
-    say(f"claim: {size:,} rows loaded in {time.perf_counter() - began:.0f} s")
+    say(f"{size:,} posts loaded in {time.perf_counter() - began:.0f} s")
 
 
 def _fairness(bench: Bench) -> Row:

@@ -150,15 +150,18 @@ def measure(command: Sequence[str], environment: dict[str, str]) -> Usage:
 
 @dataclass(frozen=True, slots=True)
 class SandboxProcess:
+    """said: what it printed about itself."""
+
     control: str
+    said: dict[str, Any]
 
     def ask(self, path: str, document: Any = None) -> Any:
         body = None if document is None else json.dumps(document).encode()
         with urllib.request.urlopen(urllib.request.Request(self.control + path, data=body)) as answer:
             return json.load(answer)
 
-    def account(self, platform: str, handle: str) -> dict[str, Any]:
-        made: dict[str, Any] = self.ask("/accounts", {"platform": platform, "handle": handle})
+    def account(self, platform: str, handle: str, **options: Any) -> dict[str, Any]:
+        made: dict[str, Any] = self.ask("/accounts", {"platform": platform, "handle": handle, **options})
         return made
 
     def state(self, platform: str) -> dict[str, Any]:
@@ -167,15 +170,16 @@ class SandboxProcess:
 
 
 @contextmanager
-def sandbox_process() -> Iterator[SandboxProcess]:
-    """A sandbox in a process of its own, without rate limits."""
-    command = socialcron("sandbox", "--port", "0", "--no-limits", "--json")
+def sandbox_process(command: Sequence[str] = ()) -> Iterator[SandboxProcess]:
+    """A sandbox in a process of its own, without rate limits. command: of one that differs."""
+    command = command or socialcron("sandbox", "--port", "0", "--no-limits", "--json")
     process = subprocess.Popen(
         command, env={"PATH": os.environ["PATH"]}, cwd="/tmp", stdout=subprocess.PIPE, text=True
     )
     try:
         assert process.stdout is not None
-        yield SandboxProcess(json.loads(process.stdout.readline())["data"]["control"])
+        said = json.loads(process.stdout.readline())["data"]
+        yield SandboxProcess(said["control"], said)
     finally:
         process.terminate()
         process.wait()
