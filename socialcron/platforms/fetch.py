@@ -10,9 +10,11 @@ from __future__ import annotations
 import mimetypes
 import os
 import socket
+import ssl
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from pathlib import Path
@@ -60,9 +62,9 @@ def fetch_public(
     Raises Rejected (scheme, address, not found, empty, too large) or Unavailable (network, server trouble, disk).
     No file is left behind then.
     """
-    where, transport = _shown(url), httpx.HTTPTransport()
+    where, transport = _shown(url), httpx.HTTPTransport(verify=_tls())
     transport._pool = httpcore.ConnectionPool(
-        ssl_context=httpx.create_ssl_context(),
+        ssl_context=_tls(),
         network_backend=_GuardedBackend(resolve or _getaddrinfo, allow_private),
     )
     # Compressed answers could unfold to any size, so none are asked for and none are taken.
@@ -86,6 +88,12 @@ def fetch_public(
         raise Unavailable(f"{where}: could not be stored ({exc.strerror})") from exc
     finally:
         _exchange.deadline = float("inf")
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Made once: it reads all certificates, which takes longer than most covers do."""
+    return httpx.create_ssl_context()
 
 
 def is_public(address: str) -> bool:

@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from socialcron.errors import Rejected, Unavailable
@@ -387,6 +388,7 @@ def certified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve
     trusted = tmp_path / "ca.pem"
     trusted.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+    monkeypatch.setattr("socialcron.platforms.fetch._tls", httpx.create_ssl_context)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem)
     server = Server(context)
