@@ -16,13 +16,14 @@ from typing import Any
 
 import pytest
 
-from socialcron.batches import caching
+from socialcron.batches.caching import CacheJob
 from socialcron.batches.picture_folder import PictureFolder
 from socialcron.model import ProfilePost
 from socialcron.sandbox.server import Sandbox
 from socialcron.settings import Settings
 from socialcron.store import mediacache
 from socialcron.store.engine import Database
+from socialcron.store.mediacache import DuePicture
 from tests.chaos import children
 from tests.chaos.children import Trap
 from tests.integration.test_cache_media import files, pass_time, rows, scrape
@@ -101,7 +102,7 @@ def die(*_: Any, **__: Any) -> Any:
 
 
 def fetched() -> None:
-    caching.probe = die
+    os.fsync = die
 
 
 def about_to_be_moved() -> None:
@@ -175,13 +176,13 @@ def test_many_runs_at_once_fetch_each_picture_once(place: Place) -> None:
 
 def test_sigterm__gives_back_what_has_not_begun_and_says_run_again(place: Place) -> None:
     def patch() -> None:
-        probe = caching.probe
+        fetch = CacheJob._fetch
 
-        def probe_and_ask_to_end(*args: Any) -> Any:
+        def fetch_and_ask_to_end(self: CacheJob, picture: DuePicture) -> Any:
             os.kill(os.getpid(), signal.SIGTERM)
-            return probe(*args)
+            return fetch(self, picture)
 
-        caching.probe = probe_and_ask_to_end
+        CacheJob._fetch = fetch_and_ask_to_end  # type: ignore[method-assign]
 
     names = [f"p{number}" for number in range(30)]
     place.scrape(*names)

@@ -47,8 +47,8 @@ def shelf(monkeypatch: pytest.MonkeyPatch, cli: Cli) -> Iterator[Shelf]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             path = self.path[1:].partition("?")[0]
-            shelf.asked[path] += 1
-            answer = shelf.answers.get(path, 404)
+            served.asked[path] += 1
+            answer = served.answers.get(path, 404)
             status, body, length = (
                 (answer, b"no", 2)
                 if isinstance(answer, int)
@@ -68,10 +68,10 @@ def shelf(monkeypatch: pytest.MonkeyPatch, cli: Cli) -> Iterator[Shelf]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.handle_error = lambda *_: None  # type: ignore[method-assign]  # who hangs up in the middle
-    shelf = Shelf(f"http://127.0.0.1:{server.server_port}")
+    served = Shelf(f"http://127.0.0.1:{server.server_port}")
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     monkeypatch.setenv("SOCIALCRON_ALLOW_PRIVATE_MEDIA", "true")
-    yield shelf
+    yield served
     server.shutdown()
     server.server_close()
 
