@@ -215,7 +215,8 @@ class Facebook:
     def send_step(self, step: PreparedStep, session: Session) -> Confirmed | Accepted:
         """Publish the post, the page video or the reel.
 
-        A video is accepted only: Facebook decides once it has processed it.
+        A video is accepted only: Facebook decides once it has processed it. What Graph calls transient (codes 1 and 2,
+        an unknown error) is said with status 400, too, and does not tell whether the post was made.
 
         Raises RateLimited, Rejected, AuthExpired, Duplicate, Unavailable, PlatformFailure, OutcomeUnknown.
         Source: https://developers.facebook.com/docs/pages-api/posts and
@@ -225,7 +226,12 @@ class Facebook:
         if path.endswith("/video_reels"):
             return _finish_reel(step, session)
         asked = {"fields": "id,permalink_url"} if path.endswith("/feed") else {}
-        answer = session.write("POST", path, params=asked, json=body)
+        try:
+            answer = session.write("POST", path, params=asked, json=body)
+        except PlatformFailure as exc:
+            if not exc.retryable:
+                raise
+            raise OutcomeUnknown(exc.message, http_status=exc.http_status) from exc
         remote_id = optional_str(answer.json, "id")
         if remote_id is None:
             raise OutcomeUnknown(f"{session.where}: the answer has no id", http_status=answer.status)
