@@ -272,7 +272,9 @@ def reconcile(step: PreparedStep, session: Session, shape: Shape) -> Look:
     )
     if state == "PUBLISHED":
         return Look(matches=matches or (Confirmed(remote_id=made[-1], provisional=True),))
-    return Look(matches=matches, complete=reached and state in ("EXPIRED", "ERROR"))
+    if matches and says is None:
+        return Look(complete=False)  # a story that a person made at that time, for all we know
+    return Look(matches=matches, certain=False, complete=reached and state in ("EXPIRED", "ERROR"))
 
 
 def _listed(

@@ -552,7 +552,15 @@ def test_reconcile__a_container_at_its_end_proves_absence_only_with_the_listing(
 
     state(wire, code)
     page(wire, listed())
-    assert INSTAGRAM.reconcile(sent(), session(wire)).matches == (FOUND,)
+    look = INSTAGRAM.reconcile(sent(), session(wire))
+    assert (look.matches, look.certain) == ((FOUND,), False)  # its caption is all that speaks for it
+
+
+def test_reconcile__a_story_of_that_time_is_not_ours_unless_the_container_is_published(wire: Wire) -> None:
+    state(wire, "ERROR")
+    page(wire, listed(caption=None), edge="stories")
+    look = INSTAGRAM.reconcile(sent(edge="stories", says=None), session(wire))
+    assert (look.matches, look.complete) == ((), False)
 
 
 @pytest.mark.parametrize("body", [refusal(24, 2207008), refusal(100, 33)])
