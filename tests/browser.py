@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import select
 import subprocess
 import tempfile
 import time
@@ -93,7 +94,8 @@ class Page:
     def _receive(self) -> dict[str, Any]:
         deadline = time.monotonic() + DEADLINE_SECONDS
         while b"\0" not in self._buffer:
-            assert time.monotonic() < deadline, "the browser does not answer"
+            ready, _, _ = select.select([self._answers], [], [], max(deadline - time.monotonic(), 0))
+            assert ready, "the browser does not answer"
             received = os.read(self._answers, 1 << 20)
             assert received, "the browser has gone away"
             self._buffer += received

@@ -86,7 +86,7 @@ def ensure_months(world: World, back: str) -> None:
 # Hourly on the first day, daily after; no views on Mastodon and Bluesky, no shares on Bluesky, saves nowhere.
 READINGS = """
     INSERT INTO socialcron.post_metrics (post_id, account_id, slot_at, read_at, views, likes, comments, shares)
-    SELECT p.id, p.account_id, p.posted_at + age, p.posted_at + age + interval '9 s',
+    SELECT p.id, p.account_id, p.posted_at + age, p.posted_at + age,
            CASE WHEN p.account_id = 1 THEN floor(reach * 40) END, floor(reach), floor(reach / 9),
            CASE WHEN p.account_id < 3 THEN floor(reach / 5) END
       FROM socialcron.posts AS p, generate_series(1, 24 + 78) AS n,
