@@ -89,7 +89,7 @@ class SettleJob:
             return self._name(look)
         if look.unanswerable is not None:
             return self._postpone(None, error=f"{look.unanswerable}; a person must look")
-        if look.failure is not None:
+        if look.failure is not None and self._twin(look) is None:
             return self._give_up(look.failure)
         if look.waiting_seconds is not None:
             return self._still_working(look.waiting_seconds)

@@ -509,9 +509,11 @@ def _look_at_video(step: PreparedStep, video_id: str, session: Session) -> Look:
     if publishing.get("publish_status") == "published" or (overall == "ready" and not is_reel):
         return Look(matches=(_confirmed(video_id, None, session),), certain=True)
     if overall in ("error", "upload_failed") or publishing.get("publish_status") == "error":
-        return Look(failure=Rejected(f"{session.where}: Facebook could not process video {video_id}"))
+        failure = Rejected(f"{session.where}: Facebook could not process video {video_id}")
+        return Look(failure=failure, certain=True)
     if overall == "expired":
-        return Look(failure=PlatformFailure(f"{session.where}: video {video_id} has expired", retryable=True))
+        expired = PlatformFailure(f"{session.where}: video {video_id} has expired", retryable=True)
+        return Look(failure=expired, certain=True)
     idle = publishing.get("status") == "not_started" and overall in ("upload_complete", "ready")
     if idle and not step.handles.get("accepted"):
         return Look()

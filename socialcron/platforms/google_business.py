@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -189,9 +190,12 @@ class GoogleBusiness:
             return Look(complete=False, waiting_seconds=_LOOK_AGAIN_SECONDS)
         if answer.status == 404:
             return Look(
-                complete=False, failure=Rejected(f"{session.where}: Google took the post and has it no more")
+                complete=False,
+                certain=True,
+                failure=Rejected(f"{session.where}: Google took the post and has it no more"),
             )
-        return _verdict(require_str(answer.json, "name", session.where), answer.json, session)
+        look = _verdict(require_str(answer.json, "name", session.where), answer.json, session)
+        return replace(look, certain=True)
 
     def can_refresh(self, credentials: Mapping[str, Any]) -> bool:
         return google.can_refresh(credentials)

@@ -374,7 +374,8 @@ class LinkedIn:
             return Look(complete=False)
         since = step.first_sending_at - timedelta(seconds=60)
         matches: dict[str, Confirmed] = {}  # by id: pages overlap when something is posted meanwhile
-        doubtful = False
+        doubtful, files = False, [urn for urn in _attached(step.request) if urn.startswith("urn:")]
+        certain = bool(files)  # every upload has a URN of its own
         for page in range(_MAX_PAGES):
             posts = _own_posts(author, session, start=page * _PAGE)
             if posts is None:
@@ -388,12 +389,13 @@ class LinkedIn:
                 if same:
                     urn = require_str(post, "id", session.where)
                     matches[urn] = _confirmed(urn)
+                    certain &= _attached(post) == files
                 doubtful |= same is None
             # Sorted by the last change, which is never before the creation: nothing newer comes after this one.
             changed = posts[-1].get("lastModifiedAt") if posts else None
             if not posts or (changed is not None and _moment(changed, session.where) < since):
-                return Look(matches=tuple(matches.values()), complete=not doubtful)
-        return Look(matches=tuple(matches.values()), complete=False)
+                return Look(matches=tuple(matches.values()), certain=certain, complete=not doubtful)
+        return Look(matches=tuple(matches.values()), certain=certain, complete=False)
 
     def read_metrics(self, remote_ids: Sequence[str], session: Session) -> Mapping[str, Reading | Closed]:
         """Statistics of a page's posts, all at once; of a member's one post, number by number.

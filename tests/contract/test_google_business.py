@@ -295,6 +295,15 @@ def test_reconcile__a_rejected_post_has_failed_for_its_content(wire: Wire) -> No
     assert "google_business account 'Café' (id 1)" in str(look.failure)
 
 
+@pytest.mark.parametrize("state", ["LIVE", "REJECTED"])
+def test_reconcile__a_name_is_certain_and_a_text_is_not(wire: Wire, state: str) -> None:
+    """Two posts with one text and different photos: each knows its own by the name, not by what the list shows."""
+    wire.expect(f"GET /v4/{NAME}", json={**POST, "state": state})
+    assert BUSINESS.reconcile(sent(name=NAME), session(wire)).certain is True
+    wire.expect(f"GET {POSTS}", json={"localPosts": [{**POST, "state": state}]})
+    assert not BUSINESS.reconcile(sent(), session(wire)).certain
+
+
 def test_reconcile__a_post_not_found_is_waited_for_an_hour_and_never_sent_again(wire: Wire) -> None:
     wire.expect(f"GET /v4/{NAME}", 404, json={"error": {"status": "NOT_FOUND"}})
     new = replace(sent(name=NAME), first_sending_at=datetime.now(UTC) - timedelta(minutes=59))

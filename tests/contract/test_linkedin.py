@@ -748,6 +748,17 @@ def test_reconcile__looks_at_what_is_attached(
     assert (len(look.matches), look.complete) == (found, complete)
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs", "certain"), [(IMAGES, IMAGES, True), (IMAGES, None, False), (ARTICLE, ARTICLE, False)]
+)
+def test_reconcile__only_the_files_shown_make_a_match_certain(
+    wire: Wire, ours: Any, theirs: Any, certain: bool
+) -> None:
+    listed(wire, post(text="Hello", content=theirs), OLD)
+    look = LINKEDIN.reconcile(sent({**REQUEST, "commentary": "Hello", "content": ours}), session(wire))
+    assert (len(look.matches), look.certain) == (1, certain)
+
+
 def test_reconcile__of_a_member_asks_nothing_and_proves_nothing(wire: Wire) -> None:
     look = LINKEDIN.reconcile(sent({**REQUEST, "author": MEMBER}), session(wire))
     assert (look.matches, look.complete) == ((), False)
