@@ -192,7 +192,7 @@ def _make_room(db: Database, settings: Settings, folder: PictureFolder, summary:
     if room >= 0:
         return room
     paths = mediacache.drop_pictures(db, keep_bytes=int(settings.cache_max_bytes * KEPT))
-    summary.dropped += mediacache.remove_unused(db, sorted(set(paths)), remove=folder.remove)
+    summary.dropped += mediacache.remove_unused(db, paths, remove=folder.remove)
     return settings.cache_max_bytes - mediacache.count_cached_bytes(db)
 
 

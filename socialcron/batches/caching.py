@@ -136,9 +136,9 @@ class CacheJob:
         if mine:
             book.bytes += file.size_bytes
             book.room -= file.size_bytes
+            log.event("picture_cached", level=log.DEBUG, platform=picture.platform, path=file.path)
         if book.room < 0:
             book.room = book.make_room()
-        log.event("picture_cached", level=log.DEBUG, platform=picture.platform, path=file.path)
 
     def _give_up(self, picture: DuePicture, exc: PlatformError) -> None:
         """For now, or for good: 2, 4, 8 minutes, then until a scrape brings another address."""

@@ -39,6 +39,8 @@ class PictureFolder:
                 handle, name = tempfile.mkstemp(prefix="socialcron-", dir=self.root)
                 with os.fdopen(handle, "w") as file:
                     file.write(f"{database_id}\n")
+                    file.flush()
+                    os.fsync(file.fileno())
                 os.replace(name, owner)
             found = owner.read_text().strip()
         except OSError as exc:

@@ -67,7 +67,7 @@ def cache_media(
         if dry_run:
             due = batch.peek(ctx.database, options)
             lines = [
-                f"{row.pictures} pictures of {row.platform} {row.handle}"
+                f"{row.platform} {row.handle}: {row.pictures} pictures"
                 f"{', and what its last run brought' if row.unlisted else ''}"
                 for row in due
             ]

@@ -141,9 +141,9 @@ def count_cached_bytes(db: Database) -> int:
 
 
 def drop_pictures(db: Database, *, keep_bytes: int) -> list[str]:
-    """The pictures of old posts are not kept any more; the file of each, for `remove_unused`."""
+    """The pictures of old posts are not kept any more; their files, for `remove_unused`."""
     found = db.retrying(lambda: db.rows("drop_pictures", {"keep_bytes": keep_bytes}, into=dict))
-    return [row["path"] for row in found]
+    return sorted({row["path"] for row in found if row["path"]})
 
 
 def find_unused(db: Database, paths: Sequence[str]) -> list[str]:
