@@ -218,7 +218,9 @@ def test_declaration__credentials_say_what_they_need(name: str) -> None:
         assert form.name
         assert form.required
         assert not set(form.required) & set(form.optional)
-        assert {"client_id", "client_secret"} <= set(form.optional)
+        # Only where an app acts for a person is there an app to name.
+        by_app = platform.adapter.declaration.authorization is not None
+        assert ({"client_id", "client_secret"} <= set(form.optional)) is by_app
     with pytest.raises(AuthExpired) as caught:
         platform.adapter.connect(account(name), {}, APP, platform.http)
     clean(caught.value, name)
