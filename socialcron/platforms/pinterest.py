@@ -265,7 +265,13 @@ class Pinterest:
         Raises RateLimited, Rejected, AuthExpired, Unavailable, OutcomeUnknown, PlatformFailure.
         Source: https://developers.pinterest.com/docs/api/v5/pins-create/
         """
-        answer = session.write("POST", "/v5/pins", **_body(step, session.where))
+        try:
+            answer = session.write("POST", "/v5/pins", **_body(step, session.where))
+        except AuthExpired as exc:
+            # 403 is also the answer to somebody else's board: one that the post chose is no reason to stop the account.
+            if exc.http_status != 403 or step.request["board_id"] == str(session.settings.get("board_id")):
+                raise
+            raise Rejected(exc.message, hint=exc.hint, http_status=403) from exc
         remote_id = optional_str(answer.json, "id")
         if remote_id is None:
             raise OutcomeUnknown(

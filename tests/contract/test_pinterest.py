@@ -421,9 +421,16 @@ def test_send_step__classifies_by_the_status(
 ) -> None:
     wire.expect("POST /v5/pins", status, json=body)
     with pytest.raises(PlatformError) as caught:
-        PINTEREST.send_step(sent(), session(wire))
+        PINTEREST.send_step(sent(), session(wire, board_id=BOARD))
     assert type(caught.value) is kind
     assert kind is OutcomeUnknown or body["message"] in str(caught.value)
+
+
+def test_send_step__a_board_that_one_post_chose_and_may_not_use_does_not_stop_the_account(wire: Wire) -> None:
+    wire.expect("POST /v5/pins", 403, json={"code": 29, "message": "You are not permitted."})
+    with pytest.raises(Rejected, match="not permitted") as caught:
+        PINTEREST.send_step(sent(), session(wire, board_id="1"))
+    assert "board" in (caught.value.hint or "")
 
 
 def test_reads__trouble_may_pass(wire: Wire, film: Media) -> None:
