@@ -42,5 +42,11 @@ REVOKE SELECT ON socialcron.accounts FROM socialcron_reporter;
 GRANT SELECT (id, platform, handle, external_id, settings, token_version, token_expires_at, refresh_expires_at, refreshed_at, status,
               autopost_enabled, last_error, blocked_until, next_due_at, busy_until, created_at, updated_at)
     ON socialcron.accounts TO socialcron_reporter;
+-- Handles hold signed addresses: whoever has one ends the upload, and with it publishes the video.
+REVOKE SELECT ON socialcron.publish_attempts FROM socialcron_reporter;
+GRANT SELECT (id, post_id, account_id, attempt, step, revision, phase, idempotency_key, handles_at, request, payload_hash,
+              sends, first_sending_at, sending_at, looks, remote_id, url, answer, provisional, error_class, retryable,
+              http_status, error, opened_at, ended_at)
+    ON socialcron.publish_attempts TO socialcron_reporter;
 DROP POLICY IF EXISTS socialcron_reporter ON socialcron.accounts;
 CREATE POLICY socialcron_reporter ON socialcron.accounts FOR SELECT TO socialcron_reporter USING (true);

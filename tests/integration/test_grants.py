@@ -56,6 +56,7 @@ FORBIDDEN = {
     ),
     "socialcron_reporter": (
         "SELECT credentials FROM socialcron.accounts",
+        "SELECT handles FROM socialcron.publish_attempts",
         "UPDATE socialcron.accounts SET status = 'disabled'",
         "DELETE FROM socialcron.posts",
         "SELECT socialcron.cancel_post(1)",
