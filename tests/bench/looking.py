@@ -12,6 +12,7 @@ from socialcron.store.engine import Database
 from tests.bench import claims
 from tests.bench.harness import Bed, Bench, Row, measure, say, socialcron
 
+NAME = "bench_look"
 STATUS_BUDGET_SECONDS, PAGE_BUDGET_BYTES = 0.3, 1_500_000
 CHUNK = 250_000  # posts of one INSERT
 CHARTS, READINGS = 50, 366  # posts that the report shows, and readings of each: of a year, one a day
@@ -54,7 +55,7 @@ SELECT id, 'completed', at, at, n, 12345 * n, 1234 * n
 
 def run(bench: Bench) -> Iterator[Row]:
     rounds = 3 if bench.quick else 5
-    with bench.database("bench_look") as bed:
+    with bench.database(NAME) as bed:
         with bed.connect() as db:
             claims.load(db, bench.rows, due=10_000)
             _measure(db, bench.rows)
@@ -67,7 +68,6 @@ def run(bench: Bench) -> Iterator[Row]:
             good=database <= STATUS_BUDGET_SECONDS,
         )
         page = bench.home / "report.html"
-        page.touch()
         whole, database = _time(bed, ["report", "--html", str(page)], rounds)
         size = page.stat().st_size
         yield Row(
@@ -115,11 +115,11 @@ def _active_seconds(bed: Bed) -> float:
     """Time that statements took in this database, by now; what a session adds is known when it has ended."""
     with psycopg.connect(bed.bench.server_url, autocommit=True) as admin:
         while admin.execute(
-            "SELECT FROM pg_stat_activity WHERE datname = 'bench_look' AND backend_type = 'client backend'"
+            "SELECT FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'", (NAME,)
         ).fetchone():
             time.sleep(0.01)
         row = admin.execute(
-            "SELECT active_time / 1000 FROM pg_stat_database WHERE datname = 'bench_look'"
+            "SELECT active_time / 1000 FROM pg_stat_database WHERE datname = %s", (NAME,)
         ).fetchone()
     assert row is not None
     return float(row[0])
