@@ -154,13 +154,30 @@ def _sums(posts: Sequence[LatestMetrics]) -> dict[str, int | None]:
 
 
 def _series(points: Sequence[Point]) -> dict[str, Any]:
-    """Columns for a chart: "t" in minutes since 1970, and each count that is reported at all."""
+    """Columns for a chart, in steps: "t" in minutes since 1970, and each count that is reported at all."""
     points = _thinned(points)
     columns = {name: [getattr(point, name) for point in points] for name in COUNTS}
     return {
-        "t": [int(point.read_at.timestamp() // 60) for point in points],
-        **{name: values for name, values in columns.items() if any(value is not None for value in values)},
+        "t": _steps([_minutes(point.read_at) for point in points]),
+        **{
+            name: _steps(values)
+            for name, values in columns.items()
+            if any(value is not None for value in values)
+        },
     }
+
+
+def _minutes(at: datetime) -> int:
+    return int(at.timestamp() // 60)
+
+
+def _steps(values: Iterable[int | None]) -> list[int | None]:
+    """Each value less the one before it, the first one less 0: half as long as the values, of which None stays None."""
+    before, steps = 0, []
+    for value in values:
+        steps.append(None if value is None else value - before)
+        before = before if value is None else value
+    return steps
 
 
 def _thinned(points: Sequence[Point]) -> Sequence[Point]:
@@ -190,8 +207,8 @@ def _gained(lines: Iterable[Sequence[Point]], zone: tzinfo) -> dict[str, Any]:
     reported = {name for sums in gained.values() for name in sums}
     noon = [datetime(day.year, day.month, day.day, 12, tzinfo=zone) for day in all_days]
     return {
-        "t": [int(at.timestamp() // 60) for at in noon],
-        **{name: columns[name] for name in COUNTS if name in reported},
+        "t": _steps(map(_minutes, noon)),
+        **{name: _steps(columns[name]) for name in COUNTS if name in reported},
     }
 
 

@@ -101,11 +101,21 @@
     return name;
   }
 
+  /** The values themselves: the page has each less the one before it, which takes half the room. */
+  function summed(columns) {
+    const values = {};
+    for (const [name, steps] of Object.entries(columns)) {
+      let at = 0;
+      values[name] = steps.map((step) => step === null ? null : at += step);
+    }
+    return values;
+  }
+
   const places = [...document.querySelectorAll(".chart")].map((place) => {
     const { series, totals } = place.dataset;
-    if (series) return { place, series: data.posts[series], kind: "line" };
-    if (totals) return { place, series: data.profiles[totals], kind: "totals" };
-    return { place, series: data.gained, kind: "bars" };
+    if (series) return { place, series: summed(data.posts[series]), kind: "line" };
+    if (totals) return { place, series: summed(data.profiles[totals]), kind: "totals" };
+    return { place, series: summed(data.gained), kind: "bars" };
   });
   let wanted = document.querySelector("[data-show]")?.dataset.show ?? "views";
 
