@@ -547,7 +547,7 @@ def _look_in_uploads(step: PreparedStep, session: Session) -> Look:
     if began_at is None or step.first_sending_at is None or not channels:
         return Look(complete=False)
     since = min(began_at, step.first_sending_at) - timedelta(seconds=60)
-    same_channel = session.account_id in (None, require_str(channels[0], "id", where))
+    same_channel = session.account_id == require_str(channels[0], "id", where)
     content = require(channels[0], "contentDetails", Mapping, where)
     playlist = require_str(require(content, "relatedPlaylists", Mapping, where), "uploads", where)
     title = step.request["video"]["snippet"]["title"].split()

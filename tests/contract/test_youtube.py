@@ -621,6 +621,14 @@ def test_reconcile__another_channels_uploads_prove_nothing(wire: Wire, lost: Pre
     assert not YOUTUBE.reconcile(lost, session(wire)).complete
 
 
+def test_reconcile__uploads_prove_nothing_where_it_is_not_known_which_channel_sent(
+    wire: Wire, lost: PreparedStep
+) -> None:
+    """An account added by hand and connected anew may be somebody else's by now."""
+    expect_uploads(wire, uploads())
+    assert not YOUTUBE.reconcile(lost, replace(session(wire), account_id=None)).complete
+
+
 def test_reconcile__no_channel_proves_nothing(wire: Wire, lost: PreparedStep) -> None:
     expect_uploads(wire, channel={"items": []})
     assert not YOUTUBE.reconcile(lost, session(wire)).complete
