@@ -54,6 +54,8 @@ def steps_for(content: Content, platform: str) -> tuple[Step, ...]:
     options = variant.get("options") or {}
     if not isinstance(options, Mapping):
         _bad(f"variants.{platform}.options", "must be an object")
+    # Null is a choice that nobody made: the account's setting stands, which may be the stricter one.
+    options = {name: value for name, value in options.items() if value is not None}
     first = Step(
         number=0,
         kind="post",

@@ -281,7 +281,8 @@ class LinkedIn:
                     field=f"media[{number}]",
                     message=f"alt text of {length} characters, LinkedIn takes at most {limit('alt_text'):.0f}",
                 )
-        if (visibility := {**settings, **step.options}.get("visibility")) and visibility not in _VISIBILITIES:
+        visibility = {**settings, **step.options}.get("visibility", "PUBLIC")
+        if visibility not in _VISIBILITIES:  # an empty one, too: it must not stand for everybody
             yield Problem(
                 field="options.visibility", message=f"{visibility!r} is none of {', '.join(_VISIBILITIES)}"
             )

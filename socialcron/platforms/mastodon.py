@@ -430,7 +430,7 @@ def _problems(step: Step, settings: Mapping[str, Any], limits: Mapping[str, Any]
             field=name,
             message=f"{length} characters, at most {limits['text']} with link and content warning",
         )
-    if (visibility := choice.get("visibility")) and visibility not in _VISIBILITIES:
+    if (visibility := choice.get("visibility")) is not None and visibility not in _VISIBILITIES:
         yield Problem(field="visibility", message=f"{visibility!r} is none of {', '.join(_VISIBILITIES)}")
     yield from _media_problems(step.media, limits)
     if step.poll:

@@ -363,7 +363,8 @@ def _problems(step: Step, settings: Mapping[str, Any]) -> Iterator[Problem]:
                 message=f"alt text of {len(item.alt or '')} characters, at most {limit('alt_text'):.0f}",
             )
     choices = _choices(step, settings)
-    if (control := choices.get("reply_control")) and control not in _REPLY_CONTROLS:
+    control = {**settings, **step.options}.get("reply_control")
+    if control is not None and control not in _REPLY_CONTROLS:
         yield Problem(
             field="options.reply_control", message=f"{control!r} is none of {', '.join(_REPLY_CONTROLS)}"
         )

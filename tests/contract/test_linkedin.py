@@ -202,6 +202,7 @@ def test_validate__counts_a_link_beside_media(picture: Media) -> None:
             {"options": {"visibility": "FRIENDS"}},
             "options.visibility: 'FRIENDS' is none of PUBLIC, CONNECTIONS",
         ),
+        ({"options": {"visibility": ""}}, "options.visibility: '' is none of PUBLIC, CONNECTIONS"),
         ({"options": {"link_title": 5}}, "options.link_title: must be a text"),
     ],
 )

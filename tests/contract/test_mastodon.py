@@ -172,6 +172,7 @@ def test_validate__names_every_part_that_is_too_long() -> None:
     [
         ({"text": " "}, "text", "empty"),
         ({"options": {"visibility": "secret"}}, "visibility", "'secret'"),
+        ({"options": {"visibility": ""}}, "visibility", "''"),
         ({"media": [("image/png", 1)] * 5}, "media", "5 attachments, at most 4"),
         ({"media": [("video/mp4", 1), ("image/png", 1)]}, "media", "at most 1"),
         ({"media": [("application/pdf", 1)]}, "media[1]", "application/pdf"),

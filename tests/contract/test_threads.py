@@ -160,6 +160,7 @@ SIX = " ".join(f"https://e.example/{n}" for n in range(6))
         (step(replace(IMAGE, alt="x" * 1001)), "media[1]", "1001 characters, at most 1000"),
         (step(replace(VIDEO, duration_seconds=400.0)), "media[1]", "400 seconds long, at most 300"),
         (step(options={"reply_control": "nobody"}), "options.reply_control", "'nobody'"),
+        (step(options={"reply_control": ""}), "options.reply_control", "''"),
         (step(options={"topic_tag": "a.b"}), "options.topic_tag", "neither"),
         (step(number=1, kind="reply", text="x" * 501), "thread[1]", "501 characters"),
         (step(number=2, kind="comment", text=" "), "first_comment", "empty"),

@@ -46,6 +46,12 @@ def test_steps_for__a_poll_alone_is_content() -> None:
     assert step.poll == Poll(options=("a", "b"), duration_seconds=86_400, multiple=True)
 
 
+def test_steps_for__an_option_that_is_null_is_a_choice_nobody_made() -> None:
+    """It would beat an account's visibility=CONNECTIONS, and post to everybody."""
+    content = Content(text="one", variants={"x": {"options": {"visibility": None, "sensitive": False}}})
+    assert steps_for(content, "x")[0].options == {"sensitive": False}
+
+
 UNREADABLE: list[tuple[dict[str, Any], str]] = [
     ({}, "text"),
     ({"text": 5}, "text"),
