@@ -114,7 +114,7 @@ def test_bug__shows_a_traceback_without_locals_and_without_secrets(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["pots"], "No such command 'pots'. Did you mean 'posts'?"),
+        (["pots"], "No such command 'pots'. Did you mean 'posts'"),
         (["db", "chek"], "No such command 'chek'. Did you mean 'check'?"),
         (["db", "check", "--wat"], "No such option: --wat"),
         (["db", "check", "extra"], "Got unexpected extra argument"),
@@ -310,3 +310,21 @@ def test_db_check__names_what_was_dropped_since(cli: Cli, db: Any) -> None:
 
     assert ran.exit_code == ExitCode.CONFIG
     assert ran.error["message"] == "the schema is incomplete: no table rate_limits"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("post-due", "--max-runtime", "nan"),
+        ("post-due", "--look-ahead", "nan"),
+        ("post-due", "--grace", "inf"),
+        ("collect-metrics", "--max-runtime", "1e300"),
+        ("reset-stuck", "--threshold-minutes", "nan"),
+        ("accounts", "refresh", "--expiring", "inf"),
+        ("accounts", "connect", "x", "--timeout", "nan"),
+    ],
+)
+def test_usage__takes_no_endless_length_of_time(bare_cli: Cli, arguments: tuple[str, ...]) -> None:
+    ran = bare_cli(*arguments, "--json")
+    assert (ran.exit_code, ran.error["code"]) == (2, "usage")
+    assert arguments[-2] in ran.error["message"]
