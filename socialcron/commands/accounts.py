@@ -23,6 +23,7 @@ from socialcron.commands.common import (
     example,
     group_app,
     is_interactive,
+    no_nan,
 )
 from socialcron.commands.display import (
     IdArgument,
@@ -233,7 +234,15 @@ def connect_command(
         ),
     ] = None,
     timeout: Annotated[
-        float, typer.Option("--timeout", min=1, metavar="SECONDS", help="How long to wait for the browser.")
+        float,
+        typer.Option(
+            "--timeout",
+            callback=no_nan,
+            min=1,
+            max=86_400,
+            metavar="SECONDS",
+            help="How long to wait for the browser.",
+        ),
     ] = 300.0,
     json: JsonOption = False,
     env_file: EnvFileOption = None,
@@ -432,7 +441,14 @@ def refresh_command(
     ] = None,
     expiring: Annotated[
         float | None,
-        typer.Option("--expiring", min=0, metavar="DAYS", help="Those that end within so many days."),
+        typer.Option(
+            "--expiring",
+            callback=no_nan,
+            min=0,
+            max=36_500,
+            metavar="DAYS",
+            help="Those that end within so many days.",
+        ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All that can be renewed.")] = False,
     strict: StrictOption = False,

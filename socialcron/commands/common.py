@@ -58,11 +58,22 @@ PlatformOption = Annotated[
     list[str] | None,
     typer.Option("--platform", metavar="NAME", help="Only this platform; repeat for several."),
 ]
+
+
+def no_nan(value: float | None) -> float | None:
+    """For options that take fractions: click takes "nan" for a number within any range."""
+    if value is not None and value != value:
+        raise typer.BadParameter("'nan' is no number")
+    return value
+
+
 MaxRuntimeOption = Annotated[
     float | None,
     typer.Option(
         "--max-runtime",
+        callback=no_nan,
         min=1,
+        max=31_536_000,
         metavar="SECONDS",
         help="Start nothing new after this time. [default: 300, plus the look-ahead]",
     ),

@@ -82,9 +82,11 @@ def clean(value: object, *, width: int | None = None) -> str:
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     """A plain table; cells are cleaned and never taken as rich markup.
 
-    columns: "#name" holds numbers, "=name" words that are never wrapped or cut; other columns share what is left.
+    columns: "#name" holds numbers, "=name" words that are never wrapped or cut; other columns share what is left. On a
+    screen that is too narrow even so, lines go over its edge: nothing disappears.
     """
     from rich.box import SIMPLE_HEAD
+    from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
@@ -96,22 +98,31 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
         show_edge=False,
         padding=(0, 1, 0, 0),
     )
-    for column in columns:
-        numeric = column.startswith("#")
+    cells = [[clean(cell) for cell in row] for row in rows]
+    for number, column in enumerate(columns):
+        whole = column.startswith(("#", "="))
+        header = column.removeprefix("#").removeprefix("=")
+        longest = max(cell_len(text) for text in (header, *(row[number] for row in cells)))
         made.add_column(
-            column.removeprefix("#").removeprefix("="),
-            justify="right" if numeric else "left",
-            no_wrap=column.startswith(("#", "=")),
+            header,
+            justify="right" if column.startswith("#") else "left",
+            no_wrap=whole,
+            min_width=longest if whole else min(longest, 8),
         )
-    for row in rows:
-        made.add_row(*(Text(clean(cell)) for cell in row))
+    for row in cells:
+        made.add_row(*map(Text, row))
     return made
 
 
 def show(console: Console, *parts: Any) -> None:
     """Print these one after the other; texts are not taken as rich markup."""
+    width = console.width
     for part in parts:
+        # rich shrinks columns to nothing, min_width or not: such a table gets a wider console instead.
+        least = sum((column.min_width or 0) + 2 for column in getattr(part, "columns", ()))
+        console.width = max(width, least)
         console.print(part, markup=False)
+    console.width = width
 
 
 def fields(title: str, pairs: Iterable[tuple[str, object]]) -> Table:

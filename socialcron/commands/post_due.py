@@ -18,6 +18,7 @@ from socialcron.commands.common import (
     StrictOption,
     command_context,
     example,
+    no_nan,
     single_app,
 )
 
@@ -32,6 +33,7 @@ def post_due(
     look_ahead: Annotated[
         float | None,
         typer.Option(
+            callback=no_nan,
             min=0,
             max=3600,
             metavar="SECONDS",
@@ -41,7 +43,14 @@ def post_due(
     ] = None,
     max_runtime: MaxRuntimeOption = None,
     grace: Annotated[
-        float, typer.Option(min=0, metavar="SECONDS", help="After SIGTERM, wait this long for answers.")
+        float,
+        typer.Option(
+            callback=no_nan,
+            min=0,
+            max=3600,
+            metavar="SECONDS",
+            help="After SIGTERM, wait this long for answers.",
+        ),
     ] = 25.0,
     dry_run: DryRunOption = False,
     strict: StrictOption = False,

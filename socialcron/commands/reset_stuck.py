@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from socialcron.commands.common import EnvFileOption, JsonOption, command_context, example, single_app
+from socialcron.commands.common import EnvFileOption, JsonOption, command_context, example, no_nan, single_app
 from socialcron.store import posts, runs
 
 app = single_app()
@@ -18,7 +18,9 @@ def reset_stuck(
     threshold_minutes: Annotated[
         float | None,
         typer.Option(
+            callback=no_nan,
             min=0,
+            max=525_600,
             metavar="MINUTES",
             help="How long without a sign of life makes a post stuck; 0 still respects a live lease. "
             "[default: STUCK_THRESHOLD_MINUTES, 10]",

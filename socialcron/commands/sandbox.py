@@ -39,7 +39,8 @@ def sandbox(
         Path | None,
         typer.Option(
             metavar="DIRECTORY",
-            help="Serve its files, for platforms that fetch media (SOCIALCRON_MEDIA_URL).",
+            help="Serve its files, for platforms that fetch media: SOCIALCRON_MEDIA_URL is then the address that is "
+            "printed, and SOCIALCRON_ALLOW_PRIVATE_MEDIA=true.",
         ),
     ] = None,
     json: JsonOption = False,
@@ -74,7 +75,12 @@ def sandbox(
             except ValueError as exc:
                 raise UsageError(str(exc)) from exc
             urls = {name: server.url(name) for name in server.platforms}
-            lines = [f"{name:16}{url}" for name, url in urls.items()]
+            shown = {
+                **urls,
+                **({"media": server.media_url} if media else {}),
+                "state": f"{server.control_url}/state",
+            }
+            lines = [f"{name:16}{url}" for name, url in shown.items()]
             ctx.emit(
                 {
                     "port": server.port,
@@ -83,7 +89,7 @@ def sandbox(
                     "control": server.control_url,
                     "media": server.media_url if media else None,
                 },
-                text="\n".join([*lines, f"{'state':16}{server.control_url}/state", "Ctrl-C stops it."]),
+                text="\n".join([*lines, "Ctrl-C stops it."]),
             )
             sys.stdout.flush()  # a pipe's reader waits for this line
             stop.wait()

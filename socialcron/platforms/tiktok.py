@@ -318,6 +318,8 @@ class TikTok:
             if _letters(optional_str(video, "video_description") or optional_str(video, "title") or "")
             in texts
         )
+        if matches and "" in texts:
+            return Look(complete=False)  # without words, anything the owner posts would be ours
         over = reached and datetime.now(UTC) - began > _MODERATION
         same_account = over and self.identify(session).external_id == session.account_id
         return Look(matches=matches, certain=False, complete=same_account)
@@ -454,8 +456,8 @@ def _option_problems(step: Step, kind: str | None, choice: Mapping[str, Any]) ->
     if not privacy and choice.get("mode") != "inbox":
         yield Problem(
             field="options.privacy_level",
-            message="TikTok must be told who may see a post: put privacy_level into the options of its tiktok variant, "
-            "or set it for the account (`socialcron accounts set ID privacy_level=...`), to one of "
+            message="TikTok must be told who may see a post: set privacy_level of the post "
+            "(--for tiktok.privacy_level=...) or account (`socialcron accounts set ID privacy_level=...`) to one of "
             f"{', '.join(_PRIVACY_LEVELS)}; or use mode=inbox",
         )
     named = {"privacy_level": _PRIVACY_LEVELS, "mode": ("direct", "inbox"), "source": ("upload", "pull")}

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -43,6 +44,14 @@ def test_sandbox__prints_one_document_when_ready_and_serves_until_told_to_stop(s
         process.send_signal(stop)
         out, err = process.communicate(timeout=10)
         assert (process.returncode, out, err) == (0, "", "")
+
+
+def test_sandbox__says_where_the_files_of_the_media_folder_are(tmp_path: Path) -> None:
+    (tmp_path / "sun.txt").write_text("sun")
+    with running("--port", "0", "--media", str(tmp_path)) as process:
+        assert process.stdout is not None
+        urls = dict(line.split() for line in iter(process.stdout.readline, "Ctrl-C stops it.\n"))
+        assert httpx.get(f"{urls['media']}/sun.txt").text == "sun"
 
 
 def test_sandbox__lists_the_base_urls_and_takes_faults() -> None:

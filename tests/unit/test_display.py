@@ -34,6 +34,16 @@ def test_table__never_cuts_ids_statuses_and_moments() -> None:
     assert " needs_reconnect  2026-12-01 05:30 " in lines[2]
 
 
+def test_table__loses_nothing_on_a_narrow_screen() -> None:
+    columns = ("#id", "account", "=status", "#waiting", "=reconnect by")
+
+    lines = drawn(table("", columns, [(12, "mastodon @me", "needs_reconnect", 3, "2027-01-21")]), width=40)
+
+    assert lines[0].split() == ["id", "account", "status", "waiting", "reconnect", "by"]
+    assert lines[2].split() == ["12", "mastodon", "needs_reconnect", "3", "2027-01-21"]
+    assert lines[3].split() == ["@me"]
+
+
 def test_fields__shows_json_as_json_and_flags_as_words() -> None:
     assert drawn(fields("", [("settings", {"a": "ü"}), ("on", True), ("off", False), ("none", None)])) == [
         'settings  {"a": "ü"}',
