@@ -302,6 +302,8 @@ class Pinterest:
             if following is None or following == bookmark:
                 break
             bookmark = following
+        if matches and not any(_said(step.request)[1:]):
+            return Look(complete=False)  # without words, any Pin of the owner's on this board would be ours
         return Look(matches=tuple(matches), complete=following is None and same_account)
 
     def read_metrics(self, remote_ids: Sequence[str], session: Session) -> Mapping[str, Reading | Closed]:

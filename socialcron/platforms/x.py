@@ -180,7 +180,8 @@ class X:
         handle_ttl_seconds=20 * 3600,  # media ids live about 24 h after finalize
         honest_limits=(
             "No idempotency key: a lost answer is settled by two looks at the own timeline, a minute apart; "
-            "X publishes no bound on how far that timeline may lag."
+            "X publishes no bound on how far that timeline may lag. Media without a text are told from the owner's own "
+            "by time and number."
         ),
     )
 

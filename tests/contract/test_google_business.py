@@ -344,6 +344,12 @@ def test_reconcile__what_the_list_shows_is_judged_by_its_state(
     assert len(look.matches) == (0 if waits or fails else 1)
 
 
+def test_reconcile__a_photo_without_words_is_not_told_from_one_that_the_owner_posted(wire: Wire) -> None:
+    wire.expect(f"GET {POSTS}", json={"localPosts": [{**POST, "summary": ""}]})
+    look = BUSINESS.reconcile(replace(sent(), request={"topicType": "STANDARD"}), session(wire))
+    assert (look.matches, look.complete) == ((), False)
+
+
 def test_reconcile__two_that_could_be_it_are_both_named(wire: Wire) -> None:
     second = {**POST, "name": f"{LOCATION}/localPosts/34", "state": "PROCESSING"}
     wire.expect(f"GET {POSTS}", json={"localPosts": [POST, second]})

@@ -518,6 +518,15 @@ def test_reconcile__compares_board_title_description_and_link(
     assert look.complete
 
 
+def test_reconcile__a_pin_without_words_is_not_told_from_one_that_the_owner_made(wire: Wire) -> None:
+    wordless = {name: value for name, value in REQUEST.items() if name != "description"}
+    listed(wire, {"description": ""})
+    look = PINTEREST.reconcile(sent(wordless), session(wire))
+    assert (look.matches, look.complete) == ((), False)
+    listed(wire, {"description": "Another"})
+    assert PINTEREST.reconcile(sent(wordless), session(wire)).complete
+
+
 def test_reconcile__with_the_token_of_another_account_proves_nothing(wire: Wire) -> None:
     listed(wire)
     assert not PINTEREST.reconcile(sent(handles={"account_id": "8"}), session(wire)).complete

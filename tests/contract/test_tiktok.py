@@ -957,6 +957,11 @@ def test_reconcile__absence_counts_after_a_day_and_for_the_same_account(
     assert TIKTOK.reconcile(prepared, session(wire)) == Look(certain=False, complete=complete)
 
 
+def test_reconcile__a_post_without_words_is_not_told_from_one_that_the_owner_made(wire: Wire) -> None:
+    wire.expect(LIST, json=videos(item(1, SENT_AT, "")))
+    assert TIKTOK.reconcile(pulled(text=""), session(wire)) == Look(complete=False)
+
+
 @pytest.mark.parametrize("options", [SELF, {"mode": "inbox"}])
 def test_reconcile__what_is_in_no_list_is_not_looked_for(wire: Wire, options: dict[str, str]) -> None:
     assert TIKTOK.reconcile(pulled(options), session(wire)) == Look(complete=False)
