@@ -51,6 +51,18 @@ def test_status__counts_averages_and_names_what_went_wrong(cli: Cli, db: Databas
     assert (run["command"], run["exit_code"], run["outcome"]["posted"]) == ("post-due", 0, 3)
 
 
+def test_status__is_not_alarmed_by_a_post_that_its_platform_still_works_on(
+    cli: Cli, db: Database, stub: int
+) -> None:
+    for text in ("taken", "lost"):
+        add(cli, text)
+    db.connection.execute(
+        "UPDATE socialcron.posts SET status = 'unconfirmed', last_error = 'still working on it',"
+        " error_class = CASE WHEN id = 2 THEN 'unknown_outcome' END"
+    )
+    assert [failure["id"] for failure in cli("status", "--json").data["failures"]] == [2]
+
+
 def test_status__counts_errors_that_never_became_a_try(cli: Cli, db: Database, stub: int) -> None:
     add(cli, "one")
     db.connection.execute("UPDATE socialcron.contents SET media = '[7]'")
