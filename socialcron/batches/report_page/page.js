@@ -62,6 +62,8 @@
     };
   }
 
+  const DAYS = [1, 2, 3, 7, 14, 30, 60, 90, 180, 365].map((days) => days * 86400);  // between two labels of an axis
+
   function draw(place, series, wanted, kind) {
     place.chart?.destroy();
     place.chart = null;
@@ -72,7 +74,7 @@
       place.append(element("div", "none", points ? "One reading in this time" : "No readings in this time"));
       return name;
     }
-    const bars = kind === "bars";
+    const bars = kind === "bars", first = series.t[0] * 60, last = series.t.at(-1) * 60;
     const axis = { stroke: AXIS, font: FONT, grid: { stroke: GRID, width: 1 }, ticks: { show: false } };
     const bottom = kind === "totals" ? uPlot.rangeNum : (u, low, high) => [Math.min(0, low), Math.max(high * 1.08, 1)];
     place.chart = new uPlot({
@@ -82,11 +84,12 @@
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 8, fill: LINE } },
       scales: {
-        x: { time: true, range: bars ? (u, low, high) => [low - 43200, high + 43200] : undefined },
+        // Of days: half a day on both sides, and a week at least; a single day alone would be stretched over years.
+        x: { time: true, range: bars ? () => [Math.min(first, last - 6 * 86400) - 43200, last + 43200] : undefined },
         y: { range: kind === "totals" ? (u, low, high) => uPlot.rangeNum(low, high, 0.1, false) : bottom },
       },
       axes: [
-        { ...axis, grid: { show: false }, values: moments, space: 64, size: (u, labels) => labels?.some((label) => label.includes("\n")) ? 40 : 26 },
+        { ...axis, ...(bars ? { incrs: DAYS } : {}), grid: { show: false }, values: moments, space: 64, size: (u, labels) => labels?.some((label) => label.includes("\n")) ? 40 : 26 },
         { ...axis, values: (u, splits) => splits.map((v) => v % 1 ? "" : compact.format(v).replace("K", "k")), size: 46, space: 28 },
       ],
       series: [{}, {
