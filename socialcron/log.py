@@ -27,13 +27,14 @@ _context: dict[str, Any] = {"service": "socialcron"}  # on every line; one proce
 
 # What a token looks like when nobody registered it: authorization headers, token parameters, passwords in URLs (a port
 # before a path is none: http://localhost:3000/@me), the paths of Telegram's bots and Discord's webhooks, Supabase's
-# secret keys.
+# secret keys, signatures of addresses (uploads, private media).
 _TOKENS = re.compile(
     r"""(\b(?:Bearer|DPoP)\s+|\bBasic\s+(?=[\w+/=]{16}))[\w.~+/=-]{8,}
       | (\b(?:access_token|refresh_token|client_secret|oauth_token|oauth_signature|oauth_consumer_key
               |token_secret|password|api_key|apikey|code_verifier)\b["']?\s*[=:]\s*["']?)[^\s"'&,;}]+
       | (\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)(?!\d{1,5}/)[^\s@]+(?=@)
       | (/bot\d+:|/webhooks/\d+/|\bsb_secret_)[\w-]+
+      | ([?&](?:upload_token|upload_id|token|sig|signature|x-(?:amz|goog)-(?:signature|security-token))=)[^\s"'&]+
       | ()\beyJ[\w-]{4,}\.[\w-]+\.[\w-]*""",
     re.IGNORECASE | re.VERBOSE,
 )

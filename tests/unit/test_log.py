@@ -97,6 +97,8 @@ def test_registered_secrets__come_out_nowhere(capsys: pytest.CaptureFixture[str]
         "https://api.telegram.org/bot123456:HUSH-hush_1/sendMessage",
         "POST /api/v10/webhooks/1300000000000000001/HUSH-hush_1?wait=true",
         "apikey sb_secret_HUSHhush",
+        "https://open-upload.tiktokapis.com/video/?upload_id=HUSHhush&upload_token=HUSHhush",
+        "media 'https://bucket.example/cat.mp4?X-Amz-Expires=60&X-Amz-Signature=HUSHhush' is too large",
     ],
 )
 def test_redact__recognises_what_looks_like_a_token(text: str) -> None:
