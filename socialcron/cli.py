@@ -14,6 +14,8 @@ from typer.core import TyperGroup
 from socialcron.errors import BadInput, SocialcronError
 from socialcron.exitcodes import ExitCode
 
+SHOWN_PROBLEMS = 20  # of BadInput, to a person: they fit a screen
+
 # name -> module (its `app` is the command or the group of subcommands) and the line of `socialcron --help`, which
 # therefore imports none of them.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -136,7 +138,9 @@ def _report(
             )
             sys.stdout.flush()
         else:
-            lines = [f"Error: {message}", *(f"  {problem}" for problem in problems)]
+            lines = [f"Error: {message}", *(f"  {problem}" for problem in problems[:SHOWN_PROBLEMS])]
+            if left := len(problems[SHOWN_PROBLEMS:]):
+                lines.append(f"  and {left} more: --json lists all of them")
             print("\n".join([*lines, f"Hint: {hint}"] if hint else lines), file=sys.stderr)
     except BrokenPipeError:
         _close_stdout()

@@ -680,13 +680,17 @@ def validate_command(
             f"{clean(one['field'])}: {clean(one['message'])}"
             for one in problems
         ]
-        summary = f"{len(rows)} posts checked, {len(problems)} problems"
+        summary = f"{_counted(rows, 'post')} checked, {_counted(problems, 'problem')}"
         ctx.emit({"checked": len(rows), "problems": problems}, text="\n".join([*lines, summary]))
         if strict and problems:
             raise typer.Exit(ExitCode.ITEM_FAILED)
 
 
 # --- shared by the commands --------------------------------------------------------------------------------------
+
+
+def _counted(items: Sequence[object], word: str) -> str:
+    return f"{len(items)} {word}" if len(items) == 1 else f"{len(items)} {word}s"
 
 
 def _emit_result(ctx: CommandContext, post_id: int, result: str | None, word: str) -> None:

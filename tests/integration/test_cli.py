@@ -67,6 +67,13 @@ def test_error__is_one_text_with_a_hint_on_stderr(cli: Cli, say: list[BaseExcept
     ]
 
 
+def test_error__lists_no_more_problems_than_fit_a_screen(cli: Cli, say: list[BaseException]) -> None:
+    say.append(BadInput("25 lines are bad", problems=[f"line {number}" for number in range(1, 26)]))
+
+    assert cli("say").stderr.splitlines()[-2:] == ["  line 20", "  and 5 more: --json lists all of them"]
+    assert len(cli("say", "--json").error["problems"]) == 25
+
+
 def test_error__is_one_document_under_json(cli: Cli, say: list[BaseException]) -> None:
     say.append(BadInput("3 lines are bad", hint="Mend them.", problems=["line 1: no text"]))
 
