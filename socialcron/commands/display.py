@@ -107,7 +107,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
             header,
             justify="right" if column.startswith("#") else "left",
             no_wrap=whole,
-            min_width=longest if whole else min(longest, 8),
+            min_width=longest if whole else min(longest, 6),
         )
     for row in cells:
         made.add_row(*map(Text, row))
