@@ -50,8 +50,8 @@ def processes_of(directory: Path) -> list[str]:
 
 
 def test_demo__publishes_everything_once__and_does_so_again(directory: Path) -> None:
-    for _ in range(2):
-        demo = start(directory, "--hours", "1")
+    for hours in "10":
+        demo = start(directory, "--hours", hours)
         said, _ = demo.communicate(timeout=400)
 
         assert demo.returncode == 0, said
