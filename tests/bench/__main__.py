@@ -21,7 +21,7 @@ PARTS = {
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure the budgets.")
-    parser.add_argument("--quick", action="store_true", help="small sizes, about a minute and a half")
+    parser.add_argument("--quick", action="store_true", help="small sizes, about two minutes")
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a budget is not met")
     parser.add_argument("--only", action="append", choices=PARTS, help="this part; repeat for several")
     arguments = parser.parse_args()
