@@ -1,6 +1,8 @@
--- An account with its posts, their attempts, and contents that no other account's posts use.
+-- An account with its posts, their attempts and readings, and contents that no other account's posts use.
 WITH posts AS (
-    DELETE FROM socialcron.posts WHERE account_id = %(account_id)s RETURNING content_id
+    DELETE FROM socialcron.posts WHERE account_id = %(account_id)s RETURNING id, content_id
+), readings AS (
+    DELETE FROM socialcron.post_metrics WHERE post_id IN (SELECT id FROM posts)
 ), contents AS (
     DELETE FROM socialcron.contents AS c
      WHERE c.id IN (SELECT content_id FROM posts)

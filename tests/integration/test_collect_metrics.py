@@ -365,3 +365,13 @@ def test_latest_metrics__shows_the_newest_reading_of_each_post(
         collect(cli)
     assert rows(world.db, "SELECT views FROM socialcron.latest_metrics ORDER BY post_id") == [(3,), (3,)]
     assert rows(world.db, "SELECT count(*) FROM socialcron.metrics_growth_per_day") != [(0,)]
+
+
+def test_accounts_remove__takes_the_readings_along(world: World, cli: Cli, audience: Audience) -> None:
+    published(world, cli, 2)
+    published(world, cli, 1, "kept")
+    age(world, 1)
+    collect(cli)
+    assert cli("accounts", "remove", 1, "--yes").exit_code == 0
+    assert rows(world.db, "SELECT account_id FROM socialcron.post_metrics") == [(2,)]
+    assert rows(world.db, "SELECT account_id FROM socialcron.metric_schedules") == [(2,)]
