@@ -30,7 +30,8 @@ from socialcron.sandbox.server import Sandbox
 from tests.chaos import children
 from tests.chaos.children import HARMS, Ended, Harm, Trap
 from tests.conftest import RUN_HOME
-from tests.kinds import KINDS, Kind, write_media
+from tests.contract.sample import Kind
+from tests.kinds import KINDS, write_media
 from tests.media import png
 from tests.world import World
 

@@ -19,7 +19,8 @@ from socialcron.sandbox.server import PLATFORMS, Sandbox
 from tests.chaos import children
 from tests.chaos.children import Trap
 from tests.conftest import RUN_HOME
-from tests.kinds import KINDS, Kind, write_media
+from tests.contract.sample import Kind
+from tests.kinds import KINDS, write_media
 from tests.world import World
 
 SEED = int(os.environ.get("CHAOS_SEED") or random.Random(os.environ[RUN_HOME]).randrange(1_000_000))

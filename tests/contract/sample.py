@@ -1,4 +1,4 @@
-"""What the conformance suite must know of a platform: `SAMPLE` in its contract test."""
+"""What suites over all platforms must know of each: `SAMPLE` and `KINDS` in its contract test."""
 
 from __future__ import annotations
 
@@ -52,3 +52,46 @@ class Sample:
     remote_id: str = "1{number:03}"  # of own posts, in a form the platform gives out
     # Success is told by the status alone, and what it became is asked later (`Accepted`).
     names_it_later: bool = False
+
+
+# --- one post of each kind ---------------------------------------------------------------------------------
+
+CAT = {"source": "cat.jpg", "alt": "a cat"}
+DOG = {"source": "dog.jpg", "alt": "a dog"}
+PLAIN_CAT, PLAIN_DOG, FILM = {"source": "cat.jpg"}, {"source": "dog.jpg"}, {"source": "film.mp4"}
+TEA_OR_COFFEE = {"options": ["tea", "coffee"], "duration_seconds": 86_400}
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """`post`: arguments of schedule_post. `account`: options of the sandbox's account. `visible`: posts it becomes.
+
+    settings: of the account; "{owner}" in them is its handle.
+
+    knowable: the platform can be asked about a post whose answer was lost.
+    """
+
+    platform: str
+    name: str
+    post: Mapping[str, Any]
+    settings: Mapping[str, str] = field(default_factory=dict)
+    account: Mapping[str, Any] = field(default_factory=dict)
+    visible: int = 1
+    knowable: bool = True
+
+    def settings_of(self, owner: str) -> dict[str, str]:
+        return {name: value.format(owner=owner) for name, value in self.settings.items()}
+
+    def __str__(self) -> str:
+        return f"{self.platform}-{self.name}"
+
+
+def says(text: str | None, *media: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    return {"text": text, **({"media": list(media)} if media else {}), **more}
+
+
+def choosing(platform: str, **options: Any) -> dict[str, Any]:
+    return {"variants": {platform: {"options": options}}}
+
+
+THREAD = says("one", thread=["two", "three"], first_comment="by the way")

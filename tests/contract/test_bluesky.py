@@ -33,7 +33,7 @@ from socialcron.platforms.bluesky import Bluesky
 from socialcron.platforms.fetch import Fetched
 from socialcron.platforms.http import Session
 from tests.contract.conftest import Wire
-from tests.contract.sample import TID, Sample
+from tests.contract.sample import CAT, DOG, THREAD, TID, Kind, Sample, says
 
 SAMPLE = Sample(
     credentials={
@@ -59,6 +59,13 @@ SAMPLE = Sample(
         "password": "secret-password",
         "refresh_token": "secret-refresh",
     },
+)
+
+KINDS = (
+    Kind("bluesky", "text", says("Good morning")),
+    Kind("bluesky", "link", says("Read this", link="https://blog.example/1")),
+    Kind("bluesky", "images", says("Two pictures", CAT, DOG)),
+    Kind("bluesky", "thread", THREAD, visible=4),
 )
 
 BLUESKY = Bluesky()

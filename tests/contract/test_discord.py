@@ -42,7 +42,7 @@ from socialcron.platforms.discord import Discord
 from socialcron.platforms.http import Session
 from socialcron.platforms.rules import FILE_TYPES
 from tests.contract.conftest import Wire
-from tests.contract.sample import Sample
+from tests.contract.sample import CAT, TEA_OR_COFFEE, Kind, Sample, says
 
 # https://docs.discord.com/developers/resources/webhook#execute-webhook
 MESSAGE: dict[str, Any] = {
@@ -74,6 +74,17 @@ SAMPLE = Sample(
     handles=WHERE,
     created=(200, MESSAGE),
     body=as_stored,
+)
+
+KINDS = (
+    *(
+        Kind("discord", name, content, knowable=False)
+        for name, content in (
+            ("text", says("Good morning")),
+            ("photo", says("A picture", CAT)),
+            ("poll", says("Which?", poll=TEA_OR_COFFEE)),
+        )
+    ),
 )
 
 DISCORD = Discord()

@@ -48,7 +48,7 @@ from socialcron.platforms.base import App, Grant
 from socialcron.platforms.facebook import Facebook
 from socialcron.platforms.http import Answer, Session
 from tests.contract.conftest import Wire
-from tests.contract.sample import Sample
+from tests.contract.sample import CAT, DOG, FILM, Kind, Sample, choosing, says
 
 
 def call(request: httpx.Request) -> Any:
@@ -65,6 +65,15 @@ SAMPLE = Sample(
     renewable={"access_token": "secret-page-token", "user_token": "secret-user-token"},
     body=call,
     remote_id="1122_{number}",
+)
+
+KINDS = (
+    Kind("facebook", "text", says("Good morning")),
+    Kind("facebook", "link", says("Read this", link="https://blog.example/1")),
+    Kind("facebook", "photo", says("A picture", CAT)),
+    Kind("facebook", "photos", says("Two pictures", CAT, DOG)),
+    Kind("facebook", "video", says("A film", FILM), knowable=False),
+    Kind("facebook", "reel", says("A reel", FILM, **choosing("facebook", type="reel"))),
 )
 
 

@@ -27,7 +27,7 @@ from socialcron.platforms.base import App, Grant
 from socialcron.platforms.google_business import GoogleBusiness
 from socialcron.platforms.http import Session
 from tests.contract.conftest import Wire
-from tests.contract.sample import Sample
+from tests.contract.sample import PLAIN_CAT, Kind, Sample, choosing, says
 
 LOCATION = "accounts/11/locations/22"
 NAME = f"{LOCATION}/localPosts/33"
@@ -39,6 +39,25 @@ SAMPLE = Sample(
     created=(200, {"name": NAME, "state": "LIVE", "searchUrl": "https://local.google.com/place?id=1"}),
     renewable={"access_token": "secret-access", "refresh_token": "secret-refresh"},
     file_bytes=b"p" * 10_240,
+)
+
+EVENT = {
+    "topic_type": "EVENT",
+    "event_title": "Open day",
+    "event_start": "2026-12-01T09:00",
+    "event_end": "2026-12-01T17:00",
+}
+KINDS = (
+    Kind("google_business", "standard", says("Fresh bread", PLAIN_CAT)),
+    Kind("google_business", "event", says("Come", **choosing("google_business", **EVENT))),
+    Kind(
+        "google_business",
+        "offer",
+        says(
+            "Half price",
+            **choosing("google_business", **{**EVENT, "topic_type": "OFFER"}, coupon_code="HALF"),
+        ),
+    ),
 )
 
 BUSINESS = GoogleBusiness()

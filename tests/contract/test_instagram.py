@@ -29,7 +29,7 @@ from socialcron.platforms.containers import digest
 from socialcron.platforms.http import Session
 from socialcron.platforms.instagram import Instagram
 from tests.contract.conftest import Wire
-from tests.contract.sample import Sample
+from tests.contract.sample import CAT, DOG, FILM, PLAIN_CAT, Kind, Sample, choosing, says
 
 START: dict[str, Any] = {"user": "17841", "edge": "media", "says": digest("Hello")}
 MADE: dict[str, Any] = {**START, "made": ["900"], "ready": 0, "since": "2026-01-02T03:04:00+00:00"}
@@ -43,6 +43,13 @@ SAMPLE = Sample(
     renewable={"access_token": "secret-access"},
     plain=None,
     attachment=("cat.jpg", "image/jpeg"),
+)
+
+KINDS = (
+    Kind("instagram", "image", says("A picture", CAT)),
+    Kind("instagram", "carousel", says("Two pictures", CAT, DOG)),
+    Kind("instagram", "reel", says("A reel", FILM)),
+    Kind("instagram", "story", says("", PLAIN_CAT, **choosing("instagram", type="story"))),
 )
 
 INSTAGRAM = Instagram()

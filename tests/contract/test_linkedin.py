@@ -44,7 +44,7 @@ from socialcron.platforms.base import App, Grant, OneByOne
 from socialcron.platforms.http import Session
 from socialcron.platforms.linkedin import LinkedIn, escape, unescape
 from tests.contract.conftest import Wire
-from tests.contract.sample import Sample, form_body
+from tests.contract.sample import CAT, DOG, FILM, Kind, Sample, form_body, says
 
 AUTHOR = "urn:li:organization:5515715"
 MEMBER = "urn:li:person:782bbtaQ"
@@ -70,6 +70,15 @@ SAMPLE = Sample(
     created_headers={"x-restli-id": URN},
     renewable={"access_token": "secret-access", "refresh_token": "secret-refresh"},
     remote_id="urn:li:share:{number}",
+)
+
+KINDS = (
+    Kind("linkedin", "text", says("Good (early) morning"), account={"organization": True}),
+    Kind("linkedin", "link", says("Read", link="https://blog.example/1"), account={"organization": True}),
+    Kind("linkedin", "image", says("A picture", CAT), account={"organization": True}),
+    Kind("linkedin", "images", says("Two pictures", CAT, DOG), account={"organization": True}),
+    Kind("linkedin", "video", says("A film", FILM), account={"organization": True}),
+    Kind("linkedin", "member text", says("Good morning"), knowable=False),
 )
 
 LINKEDIN = LinkedIn()

@@ -41,7 +41,7 @@ from socialcron.platforms.base import App, OneByOne
 from socialcron.platforms.http import Session
 from socialcron.platforms.mastodon import Mastodon
 from tests.contract.conftest import Wire
-from tests.contract.sample import Sample
+from tests.contract.sample import CAT, DOG, FILM, TEA_OR_COFFEE, THREAD, Kind, Sample, says
 
 SAMPLE = Sample(
     credentials={"access_token": "secret-access"},
@@ -50,6 +50,21 @@ SAMPLE = Sample(
     prepare_handles={"account_id": "7", "key_works": True},  # it reads the instance before it uploads
     created=(200, {"id": "103", "url": "https://platform.example/@me/103"}),
     renewable={"access_token": "secret-access", "refresh_token": "secret-refresh"},
+)
+
+KINDS = (
+    *(
+        kind
+        for platform in ("mastodon", "mastodon-nokey")
+        for kind in (
+            Kind(platform, "text", says("Good morning")),
+            Kind(platform, "link", says("Read this", link="https://blog.example/1")),
+            Kind(platform, "images", says("Two pictures", CAT, DOG)),
+            Kind(platform, "thread", THREAD, visible=4),
+        )
+    ),
+    Kind("mastodon", "video", says("A film", FILM)),
+    Kind("mastodon", "poll", says("Which?", poll=TEA_OR_COFFEE)),
 )
 
 MASTODON = Mastodon()

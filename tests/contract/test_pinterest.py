@@ -40,7 +40,7 @@ from socialcron.platforms.base import App, Grant
 from socialcron.platforms.http import Session
 from socialcron.platforms.pinterest import Pinterest
 from tests.contract.conftest import Wire
-from tests.contract.sample import Sample, form_body, json_body
+from tests.contract.sample import CAT, DOG, FILM, Kind, Sample, choosing, form_body, json_body, says
 
 BOARD = "549755885175"
 REQUEST = {
@@ -67,6 +67,17 @@ SAMPLE = Sample(
     created=(201, PIN),
     renewable={"access_token": "secret-access", "refresh_token": "secret-refresh"},
     plain=None,
+)
+
+KINDS = (
+    Kind("pinterest", "image", says("A picture", CAT), {"board_id": "549755885175"}),
+    Kind("pinterest", "images", says("Two pictures", CAT, DOG), {"board_id": "549755885175"}),
+    Kind(
+        "pinterest",
+        "video",
+        says("A film", FILM, **choosing("pinterest", cover_image_key_frame_time=1)),
+        {"board_id": "549755885175"},
+    ),
 )
 
 PINTEREST = Pinterest()

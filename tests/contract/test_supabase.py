@@ -41,7 +41,7 @@ from socialcron.platforms.base import App
 from socialcron.platforms.http import Answer, Session
 from socialcron.platforms.supabase import Supabase
 from tests.contract.conftest import Wire
-from tests.contract.sample import Sample
+from tests.contract.sample import CAT, Kind, Sample, says
 
 TABLE = {"table": "content_posts", "schema": None, "id": "id", "key": "external_key", "text": "body"}
 ROW = {"platform": "blog", "body": "Hello", "external_key": "the-key"}
@@ -60,6 +60,16 @@ SAMPLE = Sample(
     created=(201, [{"id": 7, "external_key": "the-key", "body": "Hello"}]),
     created_headers=APPLIED,
     body=as_stored,
+)
+
+KINDS = (
+    Kind(
+        "supabase",
+        "row",
+        says("Good morning", link="https://blog.example/1"),
+        {f"column_{name}": name for name in ("views", "likes", "comments", "shares", "saves")},
+    ),
+    Kind("supabase", "row with media", says("A picture", CAT)),
 )
 
 SUPABASE = Supabase()

@@ -41,7 +41,7 @@ from socialcron.platforms.http import Answer, Session
 from socialcron.platforms.rules import FILE_TYPES
 from socialcron.platforms.telegram import Telegram
 from tests.contract.conftest import Wire
-from tests.contract.sample import Sample
+from tests.contract.sample import FILM, PLAIN_CAT, PLAIN_DOG, TEA_OR_COFFEE, THREAD, Kind, Sample, says
 
 # https://core.telegram.org/bots/api#sendmessage
 MESSAGE: dict[str, Any] = {
@@ -63,6 +63,20 @@ SAMPLE = Sample(
     request={"method": "sendMessage", "fields": {"chat_id": "@cafe_news", "text": "Open today"}},
     created=(200, {"ok": True, "result": MESSAGE}),
     body=as_stored,
+)
+
+KINDS = (
+    *(
+        Kind("telegram", name, content, {"chat_id": "@{owner}"}, visible=visible, knowable=False)
+        for name, content, visible in (
+            ("text", says("Good morning"), 1),
+            ("photo", says("A picture", PLAIN_CAT), 1),
+            ("album", says("Two pictures", PLAIN_CAT, PLAIN_DOG), 1),
+            ("video", says("A film", FILM), 1),
+            ("poll", says("Which?", poll=TEA_OR_COFFEE), 1),
+            ("thread", THREAD, 4),
+        )
+    ),
 )
 
 TELEGRAM = Telegram()

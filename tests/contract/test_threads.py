@@ -33,7 +33,7 @@ from socialcron.platforms.containers import digest
 from socialcron.platforms.http import Session
 from socialcron.platforms.threads import Threads
 from tests.contract.conftest import Wire
-from tests.contract.sample import Sample, form_body
+from tests.contract.sample import CAT, DOG, FILM, THREAD, Kind, Sample, form_body, says
 
 START: dict[str, Any] = {"user": "17841", "edge": "threads", "says": digest("Hello")}
 MADE: dict[str, Any] = {**START, "made": ["900"], "ready": 0, "since": "2026-01-02T03:04:00+00:00"}
@@ -46,6 +46,15 @@ SAMPLE = Sample(
     created=(200, {"id": "17920"}),
     renewable={"access_token": "secret-access"},
     body=form_body,
+)
+
+KINDS = (
+    Kind("threads", "text", says("Good morning")),
+    Kind("threads", "link", says("Read this", link="https://blog.example/1")),
+    Kind("threads", "image", says("A picture", CAT)),
+    Kind("threads", "carousel", says("Two pictures", CAT, DOG)),
+    Kind("threads", "video", says("A film", FILM)),
+    Kind("threads", "thread", THREAD, visible=4),
 )
 
 THREADS = Threads()

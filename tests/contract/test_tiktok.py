@@ -45,7 +45,7 @@ from socialcron.platforms.base import App, Grant
 from socialcron.platforms.http import Answer, Session
 from socialcron.platforms.tiktok import TikTok
 from tests.contract.conftest import Wire
-from tests.contract.sample import Sample, form_body
+from tests.contract.sample import FILM, PLAIN_CAT, PLAIN_DOG, Kind, Sample, choosing, form_body, says
 
 SAMPLE = Sample(
     credentials={"access_token": "secret-access"},
@@ -75,6 +75,27 @@ SAMPLE = Sample(
     body=None,
     file_bytes=b"bytes of cat",
     names_it_later=True,
+)
+
+KINDS = (
+    Kind("tiktok", "video", says("A film", FILM), {"privacy_level": "PUBLIC_TO_EVERYONE"}),
+    Kind("tiktok", "private video", says("A film", FILM), {"privacy_level": "SELF_ONLY"}),
+    # Nothing is known of what TikTok fetches itself until it has answered; its list proves no absence.
+    Kind(
+        "tiktok",
+        "pulled video",
+        says("A film", FILM, **choosing("tiktok", source="pull")),
+        {"privacy_level": "PUBLIC_TO_EVERYONE"},
+        knowable=False,
+    ),
+    Kind(
+        "tiktok",
+        "photos",
+        says("Two pictures", PLAIN_CAT, PLAIN_DOG),
+        {"privacy_level": "PUBLIC_TO_EVERYONE"},
+        knowable=False,
+    ),
+    Kind("tiktok", "inbox", says("A film", FILM), {"mode": "inbox"}),
 )
 
 TIKTOK = TikTok()

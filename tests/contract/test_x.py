@@ -47,7 +47,7 @@ from socialcron.platforms.base import App
 from socialcron.platforms.http import Session
 from socialcron.platforms.x import CHUNK_BYTES, X
 from tests.contract.conftest import Wire
-from tests.contract.sample import Sample
+from tests.contract.sample import CAT, DOG, FILM, TEA_OR_COFFEE, THREAD, Kind, Sample, says
 
 SAMPLE = Sample(
     credentials={"access_token": "secret-access", "token_secret": "secret-token"},
@@ -55,6 +55,15 @@ SAMPLE = Sample(
     handles={"user_id": "7", "since_id": "1"},
     created=(201, {"data": {"id": "1901", "text": "Hello"}}),
     renewable={"access_token": "secret-access", "refresh_token": "secret-refresh"},
+)
+
+KINDS = (
+    Kind("x", "text", says("Good morning")),
+    Kind("x", "link", says("Read this", link="https://blog.example/1")),
+    Kind("x", "images", says("Two pictures", CAT, DOG)),
+    Kind("x", "thread", THREAD, visible=4),
+    Kind("x", "video", says("A film", FILM)),
+    Kind("x", "poll", says("Which?", poll=TEA_OR_COFFEE)),
 )
 
 ADAPTER = X()

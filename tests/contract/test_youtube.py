@@ -42,7 +42,7 @@ from socialcron.platforms.base import App, Grant
 from socialcron.platforms.http import Session
 from socialcron.platforms.youtube import YouTube
 from tests.contract.conftest import Wire
-from tests.contract.sample import Sample
+from tests.contract.sample import FILM, Kind, Sample, says
 
 SAMPLE = Sample(
     credentials={"access_token": "secret-access"},
@@ -60,6 +60,16 @@ SAMPLE = Sample(
     attachment=("cat.mp4", "video/mp4"),
     body=None,
     file_bytes=b"video bytes",
+)
+
+KINDS = (
+    Kind("youtube", "video", says("A film", FILM)),
+    Kind("youtube", "long video", says("A long film", {"source": "long.mp4"})),
+    Kind(
+        "youtube",
+        "thumbnail",
+        says("A film", FILM, variants={"youtube": {"thumbnail": {"source": "cat.jpg"}}}),
+    ),
 )
 
 YOUTUBE = YouTube()

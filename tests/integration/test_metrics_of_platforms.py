@@ -13,8 +13,9 @@ from socialcron.platforms import registry
 from socialcron.platforms.base import Metrics
 from socialcron.sandbox.server import Sandbox
 from tests.conftest import Cli
+from tests.contract.sample import Kind
 from tests.integration.test_collect_metrics import age
-from tests.kinds import KINDS, Kind, write_media
+from tests.kinds import KINDS, write_media
 from tests.world import World
 
 MEASURED = [name for name in registry.names() if registry.declaration(name).metrics]
