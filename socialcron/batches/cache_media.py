@@ -7,23 +7,21 @@ delete the other.
 from __future__ import annotations
 
 import time
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from uuid import uuid4
 
-from socialcron import log
 from socialcron.batches.picture_folder import PictureFolder
 from socialcron.batches.signals import Signals, watched_signals
+from socialcron.batches.summary import Summary as BaseSummary
+from socialcron.batches.summary import on_record
 from socialcron.errors import SocialcronError
-from socialcron.exitcodes import ExitCode
 from socialcron.settings import Settings
-from socialcron.store import mediacache, runs
+from socialcron.store import mediacache
 from socialcron.store.engine import Database
 from socialcron.store.mediacache import MediaState, PicturesOfProfile
 
 COMMAND = "cache-media"
-OUTCOMES = ("cached", "gone", "failed", "retried", "released")
 LOOKED_AT = 1000  # files per run that are held against the database; a few milliseconds
 KEPT = 0.95  # of a full folder: each further picture making its own room would be dear
 
@@ -40,49 +38,33 @@ class Options:
 
 
 @dataclass(slots=True, kw_only=True)
-class Summary:
-    """outcomes: one per claimed picture. listed: new ones. dropped, removed: files, for want of room or of use."""
+class Summary(BaseSummary):
+    """One outcome per claimed picture. listed: new ones. dropped, removed: files, for want of room or of use."""
 
-    outcomes: Counter[str] = field(default_factory=Counter)
+    OUTCOMES = ("cached", "gone", "failed", "retried", "released")
+
     listed: int = 0
     bytes: int = 0
     dropped: int = 0
     removed: int = 0
-    interrupted: bool = False
 
     @property
     def idle(self) -> bool:
-        return not (self.outcomes.total() or self.listed or self.dropped or self.removed)
+        return not (self.claimed or self.listed or self.dropped or self.removed)
 
     @property
-    def data(self) -> dict[str, int]:
-        counts = {name: self.outcomes[name] for name in OUTCOMES}
-        files = {"dropped": self.dropped, "removed": self.removed}
-        return {
-            "listed": self.listed,
-            "claimed": self.outcomes.total(),
-            **counts,
-            "bytes": self.bytes,
-            **files,
-        }
+    def further(self) -> dict[str, int]:
+        return {"listed": self.listed, "bytes": self.bytes, "dropped": self.dropped, "removed": self.removed}
 
     def as_line(self) -> str:
-        outcomes = ", ".join(f"{self.outcomes[name]} {name}" for name in OUTCOMES if self.outcomes[name])
+        outcomes = ", ".join(self.words)
         parts = [
-            f"{self.outcomes.total()} claimed{': ' if outcomes else ''}{outcomes}",
+            f"{self.claimed} claimed{': ' if outcomes else ''}{outcomes}",
             f"{self.bytes / 1e6:.1f} MB",
             f"{self.dropped} files dropped to make room" if self.dropped else "",
             f"{self.removed} files removed that nobody needs" if self.removed else "",
         ]
         return "; ".join(part for part in parts if part)
-
-    @property
-    def exit_code(self) -> ExitCode:
-        return ExitCode.INTERRUPTED if self.interrupted else ExitCode.OK
-
-    @property
-    def strict_exit_code(self) -> ExitCode:
-        return ExitCode.ITEM_FAILED if self.outcomes["failed"] and not self.interrupted else self.exit_code
 
 
 def run(db: Database, settings: Settings, options: Options) -> Summary:
@@ -94,20 +76,7 @@ def run(db: Database, settings: Settings, options: Options) -> Summary:
     if state.unlisted or state.due or options.again or folder.exists():
         folder.open(state.database_id)
         error = _work(db, settings, options, folder, state, summary)
-    if summary.idle and error is None:
-        runs.heartbeat(db, COMMAND)
-        return summary
-    runs.record_run(
-        db,
-        COMMAND,
-        duration_seconds=time.monotonic() - started,
-        exit_code=error.exit_code if error else summary.exit_code,
-        outcome=summary.data,
-        error=log.redact(str(error)) if error else None,
-    )
-    if error:
-        raise error
-    return summary
+    return on_record(db, COMMAND, summary, started=started, error=error)
 
 
 def peek(db: Database, options: Options) -> list[PicturesOfProfile]:

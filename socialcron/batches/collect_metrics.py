@@ -6,24 +6,23 @@ A run that dies leaves nothing behind but a lease: readings are asked for again,
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 from uuid import UUID, uuid4
 
 from socialcron import log
 from socialcron.batches.ladder import Ladder, parse_ladder
 from socialcron.batches.signals import watched_signals
+from socialcron.batches.summary import Summary as BaseSummary
+from socialcron.batches.summary import on_record
 from socialcron.errors import SocialcronError
-from socialcron.exitcodes import ExitCode
 from socialcron.settings import Settings
-from socialcron.store import metrics, runs
+from socialcron.store import metrics
 from socialcron.store.engine import Database
 from socialcron.store.metrics import DueReading
 
 COMMAND = "collect-metrics"
-OUTCOMES = ("read", "gone", "closed", "unanswered", "failed", "released")
 LEASE_MARGIN_SECONDS = 60.0
 
 
@@ -35,35 +34,21 @@ class Options:
     platforms: list[str] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
-    """What a run did: one outcome per claimed post, and the requests it took."""
+@dataclass(slots=True, kw_only=True)
+class Summary(BaseSummary):
+    """One outcome per claimed post, and the requests it took."""
 
-    outcomes: Counter[str] = field(default_factory=Counter)
+    OUTCOMES = ("read", "gone", "closed", "unanswered", "failed", "released")
+    BAD = ("failed", "unanswered")
+
     requests: int = 0
-    interrupted: bool = False
 
     @property
-    def idle(self) -> bool:
-        return not self.outcomes.total()
-
-    @property
-    def data(self) -> dict[str, int]:
-        counts = {name: self.outcomes[name] for name in OUTCOMES}
-        return {"claimed": self.outcomes.total(), **counts, "requests": self.requests}
+    def further(self) -> dict[str, int]:
+        return {"requests": self.requests}
 
     def as_line(self) -> str:
-        parts = ", ".join(f"{self.outcomes[name]} {name}" for name in OUTCOMES if self.outcomes[name])
-        return f"{self.outcomes.total()} claimed: {parts}; {self.requests} requests"
-
-    @property
-    def exit_code(self) -> ExitCode:
-        return ExitCode.INTERRUPTED if self.interrupted else ExitCode.OK
-
-    @property
-    def strict_exit_code(self) -> ExitCode:
-        bad = self.outcomes["failed"] + self.outcomes["unanswered"]
-        return ExitCode.ITEM_FAILED if bad and not self.interrupted else self.exit_code
+        return f"{self.claimed} claimed: {', '.join(self.words)}; {self.requests} requests"
 
 
 def run(db: Database, settings: Settings, options: Options) -> Summary:
@@ -71,8 +56,7 @@ def run(db: Database, settings: Settings, options: Options) -> Summary:
     started = time.monotonic()
     ladder = parse_ladder(settings.metrics_ladder)
     if not metrics.readings_due(db):
-        runs.heartbeat(db, COMMAND)
-        return Summary()
+        return on_record(db, COMMAND, Summary(), started=started)
     token = uuid4()
     claimed = metrics.claim_due_readings(
         db,
@@ -84,22 +68,11 @@ def run(db: Database, settings: Settings, options: Options) -> Summary:
         platforms=options.platforms,
     )
     if not claimed:
-        runs.heartbeat(db, COMMAND)
-        return Summary()
+        return on_record(db, COMMAND, Summary(), started=started)
     log.event("claimed", posts=len(claimed))
     metrics.ensure_partitions(db, "post_metrics", earliest=min(due.slot_at for due in claimed))
     summary, error = _work(db, settings, options, ladder, claimed, token)
-    runs.record_run(
-        db,
-        COMMAND,
-        duration_seconds=time.monotonic() - started,
-        exit_code=error.exit_code if error else summary.exit_code,
-        outcome=summary.data,
-        error=log.redact(str(error)) if error else None,
-    )
-    if error:
-        raise error
-    return summary
+    return on_record(db, COMMAND, summary, started=started, error=error)
 
 
 def peek(db: Database, options: Options) -> list[metrics.DueAccount]:

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from socialcron import log
 from socialcron.batches.signals import Signals, watched_signals
-from socialcron.errors import DatabaseUnavailable, SocialcronError
-from socialcron.exitcodes import ExitCode
+from socialcron.batches.summary import Summary as BaseSummary
+from socialcron.batches.summary import on_record
+from socialcron.errors import SocialcronError
 from socialcron.settings import Settings
-from socialcron.store import posts, runs
+from socialcron.store import posts
 from socialcron.store.engine import Database
 from socialcron.store.posts import Claim, ClaimRules
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from socialcron.batches.runner import Ended, Job
 
 COMMAND = "post-due"
-OUTCOMES = ("posted", "accepted", "retried", "failed", "unconfirmed", "released", "missed", "reconciled")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,44 +37,28 @@ class Options:
     platforms: list[str] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
-    """What a run did. `outcomes`: one per claimed row."""
+@dataclass(slots=True, kw_only=True)
+class Summary(BaseSummary):
+    """One outcome per claimed post. incomplete: posts that stopped after their first step."""
 
-    outcomes: Counter[str] = field(default_factory=Counter)
+    OUTCOMES = ("posted", "accepted", "retried", "failed", "unconfirmed", "released", "missed", "reconciled")
+
     recovered: int = 0
     incomplete: int = 0
-    interrupted: bool = False
-
-    @property
-    def claimed(self) -> int:
-        return self.outcomes.total()
 
     @property
     def idle(self) -> bool:
         return not self.claimed and not self.recovered
 
     @property
-    def data(self) -> dict[str, int]:
-        return {"claimed": self.claimed, **{name: self.outcomes[name] for name in OUTCOMES}}
+    def bad(self) -> int:
+        return sum(self.outcomes[name] for name in ("failed", "unconfirmed", "missed")) + self.incomplete
 
     def as_line(self) -> str:
-        parts = [f"{self.outcomes[name]} {name}" for name in OUTCOMES if self.outcomes[name]]
+        parts = self.words
         if self.recovered:
             parts.append(f"{self.recovered} taken back from runs that died")
         return f"{self.claimed} claimed: {', '.join(parts)}" if parts else "nothing due"
-
-    @property
-    def exit_code(self) -> ExitCode:
-        return ExitCode.INTERRUPTED if self.interrupted else ExitCode.OK
-
-    @property
-    def strict_exit_code(self) -> ExitCode:
-        """With --strict a run in which some item failed does not end with 0."""
-        bad = (
-            self.outcomes["failed"] + self.outcomes["unconfirmed"] + self.outcomes["missed"] + self.incomplete
-        )
-        return ExitCode.ITEM_FAILED if bad and not self.interrupted else self.exit_code
 
 
 def run(db: Database, settings: Settings, options: Options) -> Summary:
@@ -105,27 +88,15 @@ def run(db: Database, settings: Settings, options: Options) -> Summary:
             claimed = posts.claim_due_posts(db, claim.token, replace(rules, batch_size=left))
             claim = replace(claimed, unconfirmed_ids=claim.unconfirmed_ids)
         summary = Summary(recovered=recovered, outcomes=Counter(missed=len(claim.missed_ids)))
-        if not len(claim) and not recovered:
-            runs.heartbeat(db, COMMAND)
-            return summary
+        if summary.idle and not len(claim):
+            return on_record(db, COMMAND, summary, started=started)
         error: SocialcronError | None = None
         if claim.post_ids or claim.unconfirmed_ids:
             log.event("claimed", posts=len(claim.post_ids), unconfirmed=len(claim.unconfirmed_ids))
             summary, error = _work(db, settings, options, claim, summary, signals)
     for post_id in claim.missed_ids:
         log.event("post_missed", level=log.WARNING, post_id=post_id)
-    with suppress(DatabaseUnavailable):
-        runs.record_run(
-            db,
-            COMMAND,
-            duration_seconds=time.monotonic() - started,
-            exit_code=error.exit_code if error else summary.exit_code,
-            outcome=summary.data,
-            error=log.redact(str(error)) if error else None,
-        )
-    if error:
-        raise error
-    return summary
+    return on_record(db, COMMAND, summary, started=started, error=error)
 
 
 def peek(db: Database, settings: Settings, options: Options) -> list[dict[str, Any]]:

@@ -6,22 +6,20 @@ A run that dies leaves a cursor behind and a lease that ends; whoever comes next
 from __future__ import annotations
 
 import time
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from uuid import uuid4
 
-from socialcron import log
 from socialcron.batches.signals import watched_signals
+from socialcron.batches.summary import Summary as BaseSummary
+from socialcron.batches.summary import on_record
 from socialcron.errors import AuthExpired, ConfigError, PlatformError, ServiceUnavailable, SocialcronError
-from socialcron.exitcodes import ExitCode
 from socialcron.settings import Settings
-from socialcron.store import monitoring, runs
+from socialcron.store import monitoring
 from socialcron.store.engine import Database
 from socialcron.store.monitoring import DueProfile, WatchedProfile
 
 COMMAND = "trigger-monitoring"
-OUTCOMES = ("completed", "cut_short", "failed", "released")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,37 +33,21 @@ class Options:
     profile_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
-    """What a run did: one outcome per claimed profile. posts: different ones of each profile."""
+@dataclass(slots=True, kw_only=True)
+class Summary(BaseSummary):
+    """One outcome per claimed profile. posts: different ones of each profile."""
 
-    outcomes: Counter[str] = field(default_factory=Counter)
+    OUTCOMES = ("completed", "cut_short", "failed", "released")
+
     pages: int = 0
     posts: int = 0
-    interrupted: bool = False
 
     @property
-    def idle(self) -> bool:
-        return not self.outcomes.total()
-
-    @property
-    def data(self) -> dict[str, int]:
-        counts = {name: self.outcomes[name] for name in OUTCOMES}
-        return {"claimed": self.outcomes.total(), **counts, "pages": self.pages, "posts": self.posts}
+    def further(self) -> dict[str, int]:
+        return {"pages": self.pages, "posts": self.posts}
 
     def as_line(self) -> str:
-        parts = ", ".join(
-            f"{self.outcomes[name]} {name.replace('_', ' ')}" for name in OUTCOMES if self.outcomes[name]
-        )
-        return f"{self.outcomes.total()} claimed: {parts}; {self.posts} posts on {self.pages} pages"
-
-    @property
-    def exit_code(self) -> ExitCode:
-        return ExitCode.INTERRUPTED if self.interrupted else ExitCode.OK
-
-    @property
-    def strict_exit_code(self) -> ExitCode:
-        return ExitCode.ITEM_FAILED if self.outcomes["failed"] and not self.interrupted else self.exit_code
+        return f"{self.claimed} claimed: {', '.join(self.words)}; {self.posts} posts on {self.pages} pages"
 
 
 def run(db: Database, settings: Settings, options: Options) -> Summary:
@@ -75,23 +57,9 @@ def run(db: Database, settings: Settings, options: Options) -> Summary:
     """
     started = time.monotonic()
     if not monitoring.profiles_due(db):
-        runs.heartbeat(db, COMMAND)
-        return Summary()
+        return on_record(db, COMMAND, Summary(), started=started)
     summary, error = _work(db, settings, options)
-    if summary.idle and error is None:
-        runs.heartbeat(db, COMMAND)
-        return summary
-    runs.record_run(
-        db,
-        COMMAND,
-        duration_seconds=time.monotonic() - started,
-        exit_code=error.exit_code if error else summary.exit_code,
-        outcome=summary.data,
-        error=log.redact(str(error)) if error else None,
-    )
-    if error:
-        raise error
-    return summary
+    return on_record(db, COMMAND, summary, started=started, error=error)
 
 
 def peek(db: Database, options: Options) -> list[DueProfile]:
