@@ -93,7 +93,7 @@ def show_command(
                 *(
                     table(f"\n{title}", (*columns, "source", "=read on"), rows)
                     for title, columns, rows in (
-                        ("Limits", ("=what", "#most", "of"), limits),
+                        ("Limits", ("=what", "#limit", "of"), limits),
                         ("Media", ("=kind", "of", "types", "limits"), media),
                     )
                     if rows

@@ -258,7 +258,9 @@ def import_command(
             "rows": [row.verdict for row in rows],
         }
         if good:
-            done = f"{len(rows) - existing} posts {'could be' if dry_run else 'were'} imported"
+            new = len(rows) - existing
+            were = "could be" if dry_run else "was" if new == 1 else "were"
+            done = f"{new} post{'' if new == 1 else 's'} {were} imported"
             ctx.emit(data, text=f"{done}, {existing} exist already" if existing else done)
             return
         bad = [row for row in rows if row.errors]
