@@ -19,6 +19,7 @@ from socialcron.commands.common import (
     JsonOption,
     StrictOption,
     command_context,
+    cron_job,
     document,
     example,
     group_app,
@@ -460,7 +461,7 @@ def refresh_command(
     Without ID, --expiring or --all: those the platform wants renewed by now. Prints nothing when there are none. Exit 1
     if an account named by its ID could not be renewed, and with --strict if any could not.
     """
-    with command_context(REFRESH, json=json, env_file=env_file) as ctx:
+    with cron_job(REFRESH, json=json, env_file=env_file, watched=not account_ids) as ctx:
         from socialcron.batches.refreshing import refresh_accounts
         from socialcron.store import runs
 

@@ -14,7 +14,7 @@ from socialcron.commands.common import (
     MaxRuntimeOption,
     PlatformOption,
     StrictOption,
-    command_context,
+    cron_job,
     example,
     single_app,
 )
@@ -51,7 +51,7 @@ def cache_media(
     Those of the freshest posts first. When the folder is full (SOCIALCRON_CACHE_MAX_BYTES), the pictures of the oldest
     posts of each profile make room. Prints nothing when nothing was due.
     """
-    with command_context("cache-media", json=json, env_file=env_file) as ctx:
+    with cron_job("cache-media", json=json, env_file=env_file, watched=not dry_run) as ctx:
         if platform:
             from socialcron.commands.accounts import check_words
             from socialcron.platforms import scrapecreators

@@ -15,7 +15,7 @@ from socialcron.commands.common import (
     MaxRuntimeOption,
     PlatformOption,
     StrictOption,
-    command_context,
+    cron_job,
     example,
     single_app,
 )
@@ -43,7 +43,7 @@ def collect_metrics(
     Each hour on a post's first day, ever more rarely until it is 30 days old (SOCIALCRON_METRICS_LADDER). At most 100
     requests a minute per platform app, whatever the number of runs. Prints nothing when nothing was due.
     """
-    with command_context("collect-metrics", json=json, env_file=env_file) as ctx:
+    with cron_job("collect-metrics", json=json, env_file=env_file, watched=not dry_run) as ctx:
         if platform:
             from socialcron.platforms import registry
 

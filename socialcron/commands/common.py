@@ -31,6 +31,8 @@ import typer
 from typer.core import TyperGroup
 
 from socialcron import log
+from socialcron.errors import SocialcronError
+from socialcron.exitcodes import ExitCode
 from socialcron.settings import Settings
 
 if TYPE_CHECKING:
@@ -135,6 +137,7 @@ class CommandContext:
         self.json = json
         self.settings = settings
         self.run_id = run_id
+        self.emitted: Mapping[str, Any] = {}
         self._check_schema = check_schema
         self._replica = replica
 
@@ -157,6 +160,7 @@ class CommandContext:
 
         A callable gets a rich Console, for tables and charts; rich is imported only then.
         """
+        self.emitted = data
         if self.json:
             print(document(self.command, data=data))
         elif isinstance(text, str):
@@ -166,9 +170,14 @@ class CommandContext:
 
             text(Console(highlight=False))
 
+    @property
+    def connected(self) -> Database | None:
+        """The database, if it was used and answered."""
+        return self.__dict__.get("database")
+
     def close(self) -> None:
-        if "database" in self.__dict__:
-            self.database.close()
+        if self.connected:
+            self.connected.close()
 
 
 @contextmanager
@@ -195,6 +204,38 @@ def command_context(
         yield ctx
     finally:
         ctx.close()
+
+
+@contextmanager
+def cron_job(
+    command: str, *, json: bool, env_file: Path | None, watched: bool = True
+) -> Iterator[CommandContext]:
+    """`command_context` of a job that cron runs: who watches (batches/watching.py) hears of its start and its end.
+
+    watched: False for a run that nobody waits for: a dry one, or one a person asked for.
+    """
+    with command_context(command, json=json, env_file=env_file) as ctx:
+        if not watched:
+            yield ctx
+            return
+        from socialcron.batches.watching import Watch
+
+        watch = Watch(ctx.settings, command=command, run_id=ctx.run_id)
+        watch.started()
+        exit_code, error = ExitCode.OK, None
+        try:
+            yield ctx
+        except typer.Exit as ended:
+            exit_code = ExitCode(ended.exit_code)
+            raise
+        except SocialcronError as exc:
+            exit_code, error = exc.exit_code, log.redact(str(exc))
+            raise
+        except BaseException as exc:
+            exit_code, error = ExitCode.BUG, type(exc).__name__
+            raise
+        finally:
+            watch.ended(ctx.emitted, exit_code=exit_code, error=error, db=ctx.connected)
 
 
 def is_interactive() -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from socialcron.commands.common import EnvFileOption, JsonOption, command_context, example, single_app
+from socialcron.commands.common import EnvFileOption, JsonOption, cron_job, example, single_app
 from socialcron.store import maintenance, runs
 
 app = single_app()
@@ -16,7 +16,7 @@ def maintain(json: JsonOption = False, env_file: EnvFileOption = None) -> None:
 
     Nothing breaks where it never runs: writers make the partitions they need, and a claim heals what it looks at.
     """
-    with command_context("maintain", json=json, env_file=env_file) as ctx:
+    with cron_job("maintain", json=json, env_file=env_file) as ctx:
         started, db = time.monotonic(), ctx.database
         maintenance.ensure_months(db)
         dropped = maintenance.drop_old_months(db, keep_days=ctx.settings.history_days)

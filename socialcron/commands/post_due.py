@@ -16,7 +16,7 @@ from socialcron.commands.common import (
     MaxRuntimeOption,
     PlatformOption,
     StrictOption,
-    command_context,
+    cron_job,
     example,
     no_nan,
     single_app,
@@ -61,7 +61,7 @@ def post_due(
 
     Any number of runs may overlap, on any number of hosts. Prints nothing when nothing was due.
     """
-    with command_context("post-due", json=json, env_file=env_file) as ctx:
+    with cron_job("post-due", json=json, env_file=env_file, watched=not dry_run) as ctx:
         if platform:
             from socialcron.platforms import registry
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from socialcron.commands.common import EnvFileOption, JsonOption, command_context, example, single_app
+from socialcron.commands.common import EnvFileOption, JsonOption, cron_job, example, single_app
 from socialcron.store import ratelimits, runs
 
 app = single_app()
@@ -32,7 +32,7 @@ def reset_ratelimits(
 
     Our own pace (requests a minute) is a promise to the platform and left alone, also by --all.
     """
-    with command_context(COMMAND, json=json, env_file=env_file) as ctx:
+    with cron_job(COMMAND, json=json, env_file=env_file) as ctx:
         started = time.monotonic()
         reset = ratelimits.reset_elapsed_limits(ctx.database, everything=everything)
         if not reset:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from socialcron.commands.common import EnvFileOption, JsonOption, command_context, example, no_nan, single_app
+from socialcron.commands.common import EnvFileOption, JsonOption, cron_job, example, no_nan, single_app
 from socialcron.store import posts, runs
 
 app = single_app()
@@ -33,7 +33,7 @@ def reset_stuck(
 
     post-due does the same first, so this is for a shorter threshold or a queue that post-due does not serve.
     """
-    with command_context("reset-stuck", json=json, env_file=env_file) as ctx:
+    with cron_job("reset-stuck", json=json, env_file=env_file) as ctx:
         started = time.monotonic()
         minutes = ctx.settings.stuck_threshold_minutes if threshold_minutes is None else threshold_minutes
         stuck = posts.due_work(ctx.database, look_ahead_seconds=0, stuck_seconds=minutes * 60).posts_stuck

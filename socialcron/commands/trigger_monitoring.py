@@ -15,7 +15,7 @@ from socialcron.commands.common import (
     MaxRuntimeOption,
     PlatformOption,
     StrictOption,
-    command_context,
+    cron_job,
     example,
     single_app,
 )
@@ -48,7 +48,7 @@ def trigger_monitoring(
     Those somebody asked for (`profiles trigger`) go first. Each page costs a credit at ScrapeCreators. What does not
     fit into --max-runtime goes on at its page in the next run. Prints nothing when nothing was due.
     """
-    with command_context("trigger-monitoring", json=json, env_file=env_file) as ctx:
+    with cron_job("trigger-monitoring", json=json, env_file=env_file, watched=not dry_run) as ctx:
         if platform:
             from socialcron.commands.accounts import check_words
             from socialcron.platforms import scrapecreators
