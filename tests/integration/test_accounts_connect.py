@@ -59,8 +59,8 @@ class Browser:
 
     on_the_way: Callable[[str], list[str]] = lambda address: [address]
     opened: list[str] = field(default_factory=list)
-    pages: list[tuple[int, str]] = field(default_factory=list)
     thread: threading.Thread | None = None
+    _pages: list[tuple[int, str]] = field(default_factory=list)
 
     def open(self, url: str) -> bool:
         self.opened.append(url)
@@ -68,9 +68,16 @@ class Browser:
         self.thread.start()
         return True
 
+    @property
+    def pages(self) -> list[tuple[int, str]]:
+        """Status and text of each page it ended at, once it has read them all: the command may be quicker."""
+        if self.thread:
+            self.thread.join()
+        return self._pages
+
     def _go(self, url: str) -> None:
         for address in self.on_the_way(redirected(url)):
-            self.pages.append(visit(address))
+            self._pages.append(visit(address))
 
 
 @pytest.fixture
