@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("status", "Show the queue: counts, delays, errors, last runs."),
     "init": ("init", "Make what is missing: database, key, schema."),
     "db": ("db", "Migrate and check the schema; stop the embedded database."),
+    "keys": ("keys", "List the keys of stored secrets, and change them."),
     "accounts": ("accounts", "Connect and manage accounts."),
     "posts": ("posts", "Write, inspect, approve, retry and settle posts."),
     "metrics": ("metrics", "Look at what published posts gained."),
@@ -187,4 +188,4 @@ def _command_name(arguments: Sequence[str]) -> str:
     return " ".join(words) if words and not words[0].startswith("-") else "socialcron"
 
 
-_SINGLE = COMMANDS.keys() - {"db", "accounts", "posts", "metrics", "profiles", "export", "platforms"}
+_SINGLE = COMMANDS.keys() - {"db", "keys", "accounts", "posts", "metrics", "profiles", "export", "platforms"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -12,6 +13,11 @@ from socialcron.errors import ConfigError
 
 def new_key() -> str:
     return Fernet.generate_key().decode()
+
+
+def fingerprint(key: str) -> str:
+    """What a key is called where it may not be shown: eight digits of a hash, which lead nowhere near its 256 bits."""
+    return sha256(key.encode()).hexdigest()[:8]
 
 
 class KeyRing:
@@ -24,13 +30,16 @@ class KeyRing:
                 "SOCIALCRON_SECRET_KEY is not set, and credentials are never stored without it",
                 hint="`socialcron init` makes one and writes it to .env.",
             )
+        names = list(dict.fromkeys(names))
         try:
-            self._fernet = MultiFernet([Fernet(name) for name in names])
+            self._keys = [Fernet(name) for name in names]
         except ValueError as exc:
             raise ConfigError(
                 "SOCIALCRON_SECRET_KEY holds something that is no key",
                 hint="It takes keys made by `socialcron init`, comma separated, newest first.",
             ) from exc
+        self._fernet = MultiFernet(self._keys)
+        self.fingerprints = [fingerprint(name) for name in names]
 
     def encrypt(self, credentials: dict[str, Any]) -> str:
         return self._fernet.encrypt(json.dumps(credentials).encode()).decode()
@@ -46,6 +55,16 @@ class KeyRing:
             ) from exc
         return opened
 
-    def rotate(self, text: str, *, account_id: int) -> str:
-        """The same credentials under the newest key."""
-        return self.encrypt(self.decrypt(text, account_id=account_id))
+    def position(self, text: str) -> int | None:
+        """Which key of the ring opens `text`, counted from 0, the newest; None: none of them does."""
+        for position, key in enumerate(self._keys):
+            try:
+                key.decrypt(text.encode())
+            except InvalidToken:
+                continue
+            return position
+        return None
+
+    def rotate(self, text: str) -> str:
+        """The same under the newest key. Raises InvalidToken when no key of the ring opens it."""
+        return self._fernet.rotate(text.encode()).decode()

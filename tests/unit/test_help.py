@@ -45,7 +45,9 @@ def test_every_help__reads_well_on_80_columns(
         assert re.findall(r"<(?:str|int|float)\b.*?>", shown) == [], words  # typer's names of Python types
 
 
-@pytest.mark.parametrize("group", ["accounts", "db", "export", "metrics", "platforms", "posts", "profiles"])
+@pytest.mark.parametrize(
+    "group", ["accounts", "db", "export", "keys", "metrics", "platforms", "posts", "profiles"]
+)
 def test_group_help__says_whole_sentences_and_has_an_example(
     group: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,17 @@ def test_key_ring__still_opens_with_an_older_key() -> None:
     ring = KeyRing(f"{new}, {old}")
 
     assert ring.decrypt(closed, account_id=3) == {"a": "b"}
-    assert KeyRing(new).decrypt(ring.rotate(closed, account_id=3), account_id=3) == {"a": "b"}
+    assert KeyRing(new).decrypt(ring.rotate(closed), account_id=3) == {"a": "b"}
+
+
+def test_key_ring__says_which_key_opens_what_and_never_the_key() -> None:
+    old, new, lost = new_key(), new_key(), new_key()
+    ring = KeyRing(f"{new},{old},{new}")
+
+    assert [ring.position(KeyRing(key).encrypt({})) for key in (new, old, lost)] == [0, 1, None]
+    assert ring.position("no token at all") is None
+    assert ring.fingerprints == [KeyRing(new).fingerprints[0], KeyRing(old).fingerprints[0]]
+    assert not any(name in old + new for name in ring.fingerprints)
 
 
 def test_key_ring__names_the_account_it_cannot_open() -> None:
