@@ -12,13 +12,19 @@ DECLARE
 BEGIN
     FOREACH role IN ARRAY ARRAY['socialcron_worker', 'socialcron_app', 'socialcron_reporter'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
-            EXECUTE format('CREATE ROLE %I NOLOGIN', role);
+            BEGIN
+                EXECUTE format('CREATE ROLE %I NOLOGIN', role);
+            EXCEPTION WHEN duplicate_object OR unique_violation THEN
+                NULL;  -- roles are the whole server's: another database's grants made it at this moment
+            END;
         END IF;
     END LOOP;
 END $$;
 
+REVOKE ALL ON SCHEMA socialcron FROM PUBLIC, socialcron_worker, socialcron_app, socialcron_reporter;
 REVOKE ALL ON ALL TABLES IN SCHEMA socialcron FROM PUBLIC, socialcron_worker, socialcron_app, socialcron_reporter;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA socialcron FROM PUBLIC, socialcron_worker, socialcron_app, socialcron_reporter;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA socialcron FROM PUBLIC, socialcron_worker, socialcron_app, socialcron_reporter;
 GRANT USAGE ON SCHEMA socialcron TO socialcron_worker, socialcron_app, socialcron_reporter;
 
 -- Worker
@@ -29,8 +35,8 @@ GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA socialcron TO socialcron_worker;
 DROP POLICY IF EXISTS socialcron_worker ON socialcron.accounts;
 CREATE POLICY socialcron_worker ON socialcron.accounts TO socialcron_worker USING (true) WITH CHECK (true);
 
--- Application: the two functions, or plain inserts of the columns that are an application's to set
-GRANT EXECUTE ON FUNCTION socialcron.schedule_post, socialcron.cancel_post TO socialcron_app;
+-- Application: three functions, or plain inserts of the columns that are an application's to set
+GRANT EXECUTE ON FUNCTION socialcron.schedule_post, socialcron.cancel_post, socialcron.next_slot TO socialcron_app;
 GRANT SELECT (id), INSERT (text, media, link, poll, thread, first_comment, variants, approved_at)
     ON socialcron.contents TO socialcron_app;
 GRANT SELECT (id), INSERT (content_id, account_id, due_at, priority, max_attempts, external_key)
