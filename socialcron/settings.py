@@ -121,6 +121,17 @@ class Settings:
     history_days: int = _number("SOCIALCRON_HISTORY_DAYS", 730)
     runs_days: int = _number("SOCIALCRON_RUNS_DAYS", 30)
 
+    ping_url: str | None = _setting(
+        "SOCIALCRON_PING_URL", _address, "an address, as in https://hc-ping.com/PING_KEY", secret=True
+    )
+    prometheus_dir: Path | None = _setting("SOCIALCRON_PROMETHEUS_DIR", _path, "a directory")
+    periods: str = _setting(
+        "SOCIALCRON_PERIODS",
+        _text,
+        "COMMAND:PERIOD pairs",
+        default="post-due:1m,collect-metrics:15m,trigger-monitoring:10m,cache-media:1h,maintain:24h,accounts-refresh:24h",
+    )
+
     media_root: Path | None = _setting("SOCIALCRON_MEDIA_ROOT", _path, "a directory")
     media_url: str | None = _setting(
         "SOCIALCRON_MEDIA_URL", _address, "an https address, as in https://cdn.example/media"
@@ -209,21 +220,12 @@ class Settings:
 
         Raises ConfigError, also when `env_file` is named and cannot be read.
         """
-        path = env_file or Path(".env")
         environ = dict(os.environ)
-        if env_file or path.is_file():
-            from dotenv import dotenv_values
-
-            try:
-                with path.open(encoding="utf-8") as stream:
-                    from_file = dotenv_values(stream=stream, interpolate=False)  # "$" in a password is a "$"
-            except (OSError, UnicodeDecodeError) as exc:
-                raise ConfigError(f"cannot read {path}: {reason(exc)}", hint="Name a readable file.") from exc
-            for name, value in from_file.items():
-                # NAME in the environment also beats NAME_FILE in the file, and the other way round.
-                names = {name, name.removesuffix("_FILE"), f"{name}_FILE"}
-                if value is not None and not names & os.environ.keys():
-                    environ[name] = value
+        for name, value in read_env_file(env_file).items():
+            # NAME in the environment also beats NAME_FILE in the file, and the other way round.
+            names = {name, name.removesuffix("_FILE"), f"{name}_FILE"}
+            if value is not None and not names & os.environ.keys():
+                environ[name] = value
         return cls.from_env(environ)
 
     def secrets(self) -> list[str]:
@@ -246,6 +248,23 @@ class Settings:
             raise ConfigError(
                 f"TZ is {self.tz!r}, which is no IANA time zone", hint="Try TZ=Europe/Berlin, or pass --tz."
             ) from exc
+
+
+def read_env_file(env_file: Path | None = None) -> dict[str, str | None]:
+    """What `env_file`, else `.env` in the working directory, sets; nothing if there is none of that name.
+
+    Raises ConfigError, also when `env_file` is named and cannot be read.
+    """
+    path = env_file or Path(".env")
+    if not env_file and not path.is_file():
+        return {}
+    from dotenv import dotenv_values
+
+    try:
+        with path.open(encoding="utf-8") as stream:
+            return dotenv_values(stream=stream, interpolate=False)  # "$" in a password is a "$"
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"cannot read {path}: {reason(exc)}", hint="Name a readable file.") from exc
 
 
 def _default_home(environ: Mapping[str, str]) -> Path:

@@ -5,13 +5,34 @@ An idle run comes here too, so what costs start-up time is imported only where a
 
 from __future__ import annotations
 
+import json
+import socket
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from socialcron import log
 from socialcron.exitcodes import ExitCode
 from socialcron.settings import Settings
 from socialcron.store.engine import Database
+
+if TYPE_CHECKING:
+    from socialcron.batches.pinging import Pinger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a run ended. counts: of what it printed, the numbers. error: what ended it early. Times: Unix, in seconds."""
+
+    command: str
+    run_id: str
+    exit_code: ExitCode
+    counts: Mapping[str, int]
+    error: str | None
+    started_at: float
+    ended_at: float
 
 
 class Watch:
@@ -19,12 +40,70 @@ class Watch:
         self._settings = settings
         self._command = command
         self._run_id = run_id
-        self._started = time.monotonic()
+        self._started_at = time.time()
+        self._pinger: Pinger | None = None
 
     def started(self) -> None:
-        pass
+        if self._settings.ping_url:
+            with _apart("ping"):
+                from socialcron.batches.pinging import Pinger
+
+                self._pinger = Pinger(self._settings.ping_url, command=self._command, run_id=self._run_id)
+                self._pinger.start()
 
     def ended(
         self, data: Mapping[str, Any], *, exit_code: ExitCode, error: str | None, db: Database | None
     ) -> None:
         """data: what the command printed. error: what ended it early. db: None if it was not reached."""
+        run = Ended(
+            command=self._command,
+            run_id=self._run_id,
+            exit_code=exit_code,
+            counts={name: value for name, value in data.items() if type(value) is int},
+            error=error,
+            started_at=self._started_at,
+            ended_at=time.time(),
+        )
+        waiting: Callable[[], None] | None = None
+        with _apart("ping"):
+            waiting = self._ping(run)
+        with _apart("prometheus"):
+            self._export(run)
+        if waiting:
+            with _apart("ping"):
+                waiting()
+
+    def _ping(self, run: Ended) -> Callable[[], None] | None:
+        """Begin the last ping; what is returned waits for it."""
+        if self._pinger is None:
+            return None
+        from socialcron.batches import pinging
+
+        signals = {
+            ExitCode.OK: pinging.SUCCESS,
+            ExitCode.INTERRUPTED: pinging.LOG,
+        }  # the next run does the rest
+        body = {
+            "run_id": run.run_id,
+            "host": socket.gethostname(),
+            "exit_code": int(run.exit_code),
+            "seconds": round(run.ended_at - run.started_at, 1),
+            **({"error": run.error} if run.error else {}),
+            **run.counts,
+        }
+        return self._pinger.end(signals.get(run.exit_code, pinging.FAIL), json.dumps(body))
+
+    def _export(self, run: Ended) -> None:
+        if self._settings.prometheus_dir:
+            from socialcron.batches.prometheus import write_run
+
+            write_run(self._settings.prometheus_dir, run)
+
+
+@contextmanager
+def _apart(step: str) -> Iterator[None]:
+    """Whatever goes wrong inside is logged, and neither ends the run nor the next step."""
+    try:
+        yield
+    except Exception as exc:
+        log.event("watching_failed", level=log.WARNING, step=step, error=f"{type(exc).__name__}: {exc}")

@@ -231,6 +231,9 @@ def cron_job(
         except SocialcronError as exc:
             exit_code, error = exc.exit_code, log.redact(str(exc))
             raise
+        except KeyboardInterrupt:
+            exit_code = ExitCode.INTERRUPTED
+            raise
         except BaseException as exc:
             exit_code, error = ExitCode.BUG, type(exc).__name__
             raise

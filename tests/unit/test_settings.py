@@ -80,12 +80,12 @@ def test_from_env__says_which_secret_file_is_missing(tmp_path: Path) -> None:
 
 
 def test_repr__shows_no_secret() -> None:
-    secret = {name: f"hush-{name}" for name, spec in NAMES.items() if spec.metadata["secret"]}
+    secret = {name: f"https://hush-{name}" for name, spec in NAMES.items() if spec.metadata["secret"]}
 
     settings = Settings.from_env(secret)
 
     assert "hush" not in repr(settings)
-    assert {f"hush-{name}" for name in secret} <= set(settings.secrets())
+    assert {f"https://hush-{name}" for name in secret} <= set(settings.secrets())
 
 
 def test_load__the_environment_beats_the_file(clean_environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
