@@ -34,6 +34,8 @@ GRANT USAGE ON ALL SEQUENCES IN SCHEMA socialcron TO socialcron_worker;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA socialcron TO socialcron_worker;
 DROP POLICY IF EXISTS socialcron_worker ON socialcron.accounts;
 CREATE POLICY socialcron_worker ON socialcron.accounts TO socialcron_worker USING (true) WITH CHECK (true);
+DROP POLICY IF EXISTS socialcron_worker ON socialcron.subscriptions;
+CREATE POLICY socialcron_worker ON socialcron.subscriptions TO socialcron_worker USING (true) WITH CHECK (true);
 
 -- Application: three functions, or plain inserts of the columns that are an application's to set
 GRANT EXECUTE ON FUNCTION socialcron.schedule_post, socialcron.cancel_post, socialcron.next_slot TO socialcron_app;
@@ -56,3 +58,9 @@ GRANT SELECT (id, post_id, account_id, attempt, step, revision, phase, idempoten
     ON socialcron.publish_attempts TO socialcron_reporter;
 DROP POLICY IF EXISTS socialcron_reporter ON socialcron.accounts;
 CREATE POLICY socialcron_reporter ON socialcron.accounts FOR SELECT TO socialcron_reporter USING (true);
+-- Addresses hold passwords and signing secrets.
+REVOKE SELECT ON socialcron.subscriptions FROM socialcron_reporter;
+GRANT SELECT (id, name, channel, events, account_id, digest_seconds, enabled, quiet_until, last_delivered_at, last_error, created_at)
+    ON socialcron.subscriptions TO socialcron_reporter;
+DROP POLICY IF EXISTS socialcron_reporter ON socialcron.subscriptions;
+CREATE POLICY socialcron_reporter ON socialcron.subscriptions FOR SELECT TO socialcron_reporter USING (true);
