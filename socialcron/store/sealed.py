@@ -32,7 +32,10 @@ class SealedColumn:
         return sql.SQL(text).format(table=table, column=sql.Identifier(self.column))
 
 
-SEALED_COLUMNS = (SealedColumn(table="accounts", column="credentials", what="account"),)
+SEALED_COLUMNS = (
+    SealedColumn(table="accounts", column="credentials", what="account"),
+    SealedColumn(table="subscriptions", column="address", what="subscription"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+SELECT address FROM socialcron.subscriptions WHERE id = %(subscription_id)s
