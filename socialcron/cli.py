@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from typer.core import TyperGroup
 from socialcron.errors import BadInput, SocialcronError
 from socialcron.exitcodes import ExitCode
 
+COMPLETE = "_SOCIALCRON_COMPLETE"  # set by a shell that asks how a line may go on; see commands/completion.py
 SHOWN_PROBLEMS = 20  # of BadInput, to a person: they fit a screen
 
 # name -> module (its `app` is the command or the group of subcommands) and the line of `socialcron --help`, which
@@ -38,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("export", "Write posts or readings as CSV or JSON lines."),
     "platforms": ("platforms", "Show what each platform can do and its limits."),
     "sandbox": ("sandbox", "Serve local stand-ins of the platforms."),
+    "completion": ("completion", "Print what your shell needs to complete commands."),
 }
 
 
@@ -52,6 +55,18 @@ class LazyGroup(TyperGroup):
             return None
         module = import_module(f"socialcron.commands.{COMMANDS[cmd_name][0]}")
         return typer.main.get_command(module.app)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Names of commands, from the table: importing all of them would keep the shell waiting."""
+        from typer._click.shell_completion import CompletionItem
+
+        if not incomplete or incomplete[0].isalpha():
+            return [
+                CompletionItem(name, help=help)
+                for name, (_, help) in COMMANDS.items()
+                if name.startswith(incomplete)
+            ]
+        return super().shell_complete(ctx, incomplete)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):
@@ -79,6 +94,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         print(f"socialcron {__version__}")
         return ExitCode.OK
+    if COMPLETE in os.environ:
+        from typer._completion_classes import completion_init  # typer does it only for add_completion=True
+
+        completion_init()
     try:
         code = _root().main(args=arguments, prog_name="socialcron", standalone_mode=False)
         sys.stdout.flush()  # here, so that a closed pipe is noticed here
@@ -100,6 +119,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         problems = exc.problems if isinstance(exc, BadInput) else []
         return _report(arguments, exc.code, exc.message, exc.hint, exc.exit_code, problems)
     except Exception as exc:
+        if isinstance(exc, OSError) and exc.errno in _FULL:
+            said = f"cannot write {exc.filename or 'the output'}: {exc.strerror}"
+            hint = "Make room on that disk. What was done before this is recorded in the database."
+            return _report(arguments, "disk_full", said, hint, ExitCode.UNAVAILABLE)
         return _report_bug(arguments, exc)
     if code == 130:  # typer's code for Ctrl-C; ours says "run again"
         return _report(arguments, "interrupted", "interrupted", "Run it again.", ExitCode.INTERRUPTED)
@@ -143,7 +166,7 @@ def _report(
             if left := len(problems[SHOWN_PROBLEMS:]):
                 lines.append(f"  and {left} more: --json lists all of them")
             print("\n".join([*lines, f"Hint: {hint}"] if hint else lines), file=sys.stderr)
-    except BrokenPipeError:
+    except OSError:  # nobody reads it any more, or there is no room for it either
         _close_stdout()
     return exit_code
 
@@ -188,4 +211,5 @@ def _command_name(arguments: Sequence[str]) -> str:
     return " ".join(words) if words and not words[0].startswith("-") else "socialcron"
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _SINGLE = COMMANDS.keys() - {"db", "keys", "accounts", "posts", "metrics", "profiles", "export", "platforms"}

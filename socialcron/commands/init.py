@@ -3,99 +3,269 @@
 from __future__ import annotations
 
 import os
-import shlex
-import sys
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
+from typing import Annotated
 
-from socialcron.commands.common import EnvFileOption, JsonOption, command_context, example, single_app
-from socialcron.errors import ConfigError, reason
+import typer
+
+from socialcron.commands import schedule
+from socialcron.commands.common import (
+    EnvFileOption,
+    JsonOption,
+    command_context,
+    example,
+    is_interactive,
+    single_app,
+)
+from socialcron.errors import ConfigError, UsageError, reason
 from socialcron.settings import Settings
+from socialcron.whens import zone_named
 
 app = single_app()
 
 KEY = "SOCIALCRON_SECRET_KEY"
 
 
-@app.command(epilog=example("socialcron init", "DATABASE_URL=postgresql://me@db.example/app socialcron init"))
-def init(json: JsonOption = False, env_file: EnvFileOption = None) -> None:
-    """Make what is missing: the database, the key for credentials, the schema.
+@app.command(
+    epilog=example(
+        "socialcron init",
+        "socialcron init --database-url-file url.txt --tz Asia/Tokyo --no-input",
+    )
+)
+def init(
+    database_url_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="Use the PostgreSQL whose URL is in this file; .env will name the file, so keep it there.",
+        ),
+    ] = None,
+    tz: Annotated[
+        str | None,
+        typer.Option(metavar="ZONE", help="IANA zone of times written without one, such as Europe/Berlin."),
+    ] = None,
+    platform: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Where you post first: shows how to connect to it.")
+    ] = None,
+    install_crontab: Annotated[
+        bool | None,
+        typer.Option(
+            "--install-crontab/--no-install-crontab",
+            help="Put the jobs into your crontab, or leave it alone. [default: ask, on a terminal]",
+            show_default=False,
+        ),
+    ] = None,
+    no_input: Annotated[bool, typer.Option("--no-input", help="Ask nothing.")] = False,
+    json: JsonOption = False,
+    env_file: EnvFileOption = None,
+) -> None:
+    """Make what is missing: the database, the schema, the key for credentials, the cron jobs.
 
-    With DATABASE_URL (in the environment or .env) that database is used; without, a private PostgreSQL is made under
-    SOCIALCRON_HOME. The key is added to .env. What exists already is kept, so this may be run again at any time.
+    On a terminal it asks; else options answer, and what they leave out gets its default. With DATABASE_URL (in the
+    environment or .env) that database is used; without, a private PostgreSQL is made under SOCIALCRON_HOME. What exists
+    already is kept, so this may be run again at any time. Nothing is written before the database has answered.
     """
     path = env_file or Path(".env")
-    key_made = ensure_key(path)
-    with command_context("init", json=json, env_file=env_file, check_schema=False) as ctx:
+    there = path if path.is_file() else Path(os.devnull)
+    known = Settings.load(there)
+    asking = not (json or no_input) and is_interactive()
+    if tz:
+        zone_named(tz)
+    if platform:
+        from socialcron.platforms import registry
+
+        registry.check(platform)
+
+    new: dict[str, str] = {}  # variables for .env; the key comes last
+    if database_url_file:
+        new["DATABASE_URL_FILE"] = _url_file(database_url_file, known)
+    elif asking and known.database_url is None and (url := _ask_for_database(known)):
+        new["DATABASE_URL"] = url
+    if tz is None and asking and known.tz is None:
+        tz = _ask_for_zone()
+    if tz:
+        new["TZ"] = tz
+    if asking and platform is None:
+        platform = _ask_for_platform()
+
+    with command_context("init", json=json, env_file=there, check_schema=False) as ctx:
         from socialcron.store import embedded
         from socialcron.store.migrate import migrate
 
+        if database := new.get("DATABASE_URL") or _content(new.get("DATABASE_URL_FILE")):
+            ctx.settings = replace(ctx.settings, database_url=database)
         given = ctx.settings.database_url is not None
         database_made = not given and embedded.create(ctx.settings.home)
         applied = [migration.name for migration in migrate(ctx.database)]
+        key_made = write_env(path, new)
+
+        crontab = schedule.lines(env_file)
+        if install_crontab is None and asking:
+            install_crontab = typer.confirm(
+                f"Put the {len(crontab)} jobs into your crontab? Its other lines stay.", err=True
+            )
+        name = f"{Path.cwd()}, {env_file}" if env_file else str(Path.cwd())
+        installed = bool(install_crontab) and schedule.install(crontab, name=name)
 
         place = "DATABASE_URL" if given else f"embedded, in {ctx.settings.home}"
-        crontab = crontab_lines(env_file)
         lines = [
             f"database  {place}" + (" (made)" if database_made else ""),
-            f"key       {KEY}" + (f" (made, in {path})" if key_made else " (kept)"),
             f"schema    {'migrated: ' + ', '.join(applied) if applied else 'up to date'}",
-            "",
-            "Next: connect an account with `socialcron accounts connect`, write a post with `socialcron posts add`,",
-            "and let cron publish it:",
-            *(f"  {line}" for line in crontab),
+            f"key       {KEY}" + (f" (made, in {path})" if key_made else " (kept)"),
+            f"crontab   {'jobs put there' if installed else 'kept'}",
         ]
-        if given and os.environ.get("DATABASE_URL"):
+        if key_made:
+            lines.append(f"Keep a copy of {path}: without the key nobody can read the stored credentials.")
+        if given and not new and os.environ.get("DATABASE_URL"):
             lines.append(
                 f"DATABASE_URL is known to this shell only: put it into {path}, where cron finds it."
             )
-        if key_made:
-            lines.insert(3, f"Keep a copy of {path}: without the key nobody can read the stored credentials.")
+        lines += [
+            "",
+            "Next: connect an account and write a post:",
+            *(f"  {step}" for step in steps(platform)),
+        ]
+        if not install_crontab:
+            lines += ["and let cron publish it (`crontab -e`, or `socialcron init --install-crontab`):"]
+            lines += [f"  {line}" for line in crontab]
         ctx.emit(
             {
                 "database": "given" if given else "embedded",
                 "database_made": database_made,
                 "home": None if given else ctx.settings.home,
                 "key_made": key_made,
-                "env_file": path.absolute() if key_made else None,
+                "env_file": path.absolute() if key_made or new else None,
                 "applied": applied,
                 "crontab": crontab,
+                "crontab_installed": installed,
+                "next": steps(platform),
             },
             text="\n".join(lines),
         )
 
 
-def ensure_key(path: Path) -> bool:
-    """Add a fresh key to `path`, made with mode 0600 if needed; False if there is a key already. Raises ConfigError."""
-    if (path.is_file() and Settings.load(path).secret_key) or Settings.load().secret_key:
+def _url_file(path: Path, known: Settings) -> str:
+    """Its absolute path, once it is clear that it holds something and no other database is set."""
+    try:
+        text = path.expanduser().read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError(
+            f"cannot read {path}: {reason(exc)}", hint="It holds the URL and nothing else."
+        ) from exc
+    if not text:
+        raise ConfigError(f"{path} is empty", hint="It holds postgresql://user:password@host:5432/database.")
+    if known.database_url not in (None, text):
+        raise UsageError(
+            "another database is set already: DATABASE_URL, in the environment or .env",
+            hint="Take that one away first, or leave out --database-url-file.",
+        )
+    return str(path.expanduser().absolute())
+
+
+def _content(path: str | None) -> str | None:
+    return Path(path).read_text(encoding="utf-8").strip() if path else None
+
+
+def _ask_for_database(known: Settings) -> str:
+    """A URL; empty for the embedded database, which is not asked about once it is there."""
+    from socialcron.store import embedded
+
+    if embedded.exists(known.home):
+        return ""
+    question = f"URL of your PostgreSQL (not shown; just Enter makes a private one in {known.home})"
+    return str(typer.prompt(question, default="", show_default=False, hide_input=True, err=True)).strip()
+
+
+def _ask_for_zone() -> str:
+    """An IANA name; the host's own is offered."""
+    ours = Path("/etc/localtime").resolve().as_posix().partition("/zoneinfo/")[2] or "UTC"
+    while True:
+        answer = str(typer.prompt("Time zone of times you write without one", default=ours, err=True)).strip()
+        try:
+            zone_named(answer)
+        except UsageError as exc:
+            typer.echo(f"{exc.message}: {exc.hint}", err=True)
+        else:
+            return answer
+
+
+def _ask_for_platform() -> str | None:
+    from socialcron.platforms import registry
+
+    while True:
+        question = f"Where do you post first? {', '.join(registry.names())}; or just Enter"
+        answer = str(typer.prompt(question, default="", show_default=False, err=True)).strip().lower()
+        if not answer or answer in registry.names():
+            return answer or None
+        typer.echo(f"There is no platform {answer!r}.", err=True)
+
+
+def steps(platform: str | None) -> list[str]:
+    """The commands that come next."""
+    from socialcron.platforms import registry
+
+    match platform:
+        case None:
+            connect = "socialcron accounts connect PLATFORM    # `socialcron platforms list` shows them"
+        case "stub":
+            connect = "socialcron accounts add stub --handle me"
+        case "mastodon":
+            connect = (
+                "socialcron accounts connect mastodon --set base_url=https://mastodon.social    # your server"
+            )
+        case name if registry.declaration(name).authorization:
+            connect = f"socialcron accounts connect {name}    # `socialcron platforms show {name}` says what it needs"
+        case name:
+            connect = f"socialcron accounts add {name} --handle NAME --credentials FILE    # see `platforms show`"
+    return [connect, "socialcron posts add --account 1 --text 'Hello from cron!' --at +2m"]
+
+
+def write_env(path: Path, values: Mapping[str, str]) -> bool:
+    """Add `values`, and a fresh key where there is none, to `path`, made with mode 0600; True if a key was made.
+
+    In one write at the end of the file: what is there stays. Raises ConfigError.
+    """
+    there = path if path.is_file() else Path(os.devnull)
+    if not values and Settings.load(there).secret_key:
         return False
     import fcntl
+
+    from dotenv import dotenv_values
 
     from socialcron.store.secrets import new_key
 
     try:
         with open(os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600), "a+", encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # two inits at once must agree on one key
-            if Settings.load(path).secret_key:
-                return False
+            key_made = not Settings.load(path).secret_key
             file.seek(0)
             text = file.read()
-            file.write(("" if not text or text.endswith("\n") else "\n") + f"{KEY}={new_key()}\n")
+            here = dotenv_values(stream=StringIO(text), interpolate=False)
+            added = {name: value for name, value in values.items() if here.get(name) != value}
+            if key_made:
+                added[KEY] = new_key()
+            if not added:
+                return False
+            lines = "".join(f"{name}={_quoted(value)}\n" for name, value in added.items())
+            file.write(("" if not text or text.endswith("\n") else "\n") + lines)
             os.fchmod(file.fileno(), 0o600)
+            file.flush()
+            os.fsync(file.fileno())  # what the key encrypts is lost without it
     except OSError as exc:
         raise ConfigError(
             f"cannot write the new {KEY} to {path}: {reason(exc)}",
             hint="Name a writable file with --env-file, or set the variable yourself; its value comes from "
             "`python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'`.",
         ) from exc
-    return True
+    return key_made
 
 
-def crontab_lines(env_file: Path | None) -> list[str]:
-    """Two lines that work from cron's bare environment, in this directory."""
-    program = Path(sys.argv[0]).absolute()
-    command = shlex.quote(str(program)) if program.name == "socialcron" else "socialcron"
-    home = os.environ.get("SOCIALCRON_HOME")  # known to this shell; cron has another environment
-    known = f"SOCIALCRON_HOME={shlex.quote(str(Path(home).expanduser().absolute()))} " if home else ""
-    place = f"cd {shlex.quote(str(Path.cwd()))} && {known}{command}"
-    option = f" --env-file {shlex.quote(str(env_file))}" if env_file else ""
-    return [f"* * * * * {place} post-due{option}", f"*/5 * * * * {place} reset-stuck{option}"]
+def _quoted(value: str) -> str:
+    """As dotenv reads it back."""
+    if re.fullmatch(r"[\w./=-]+", value, re.ASCII):
+        return value
+    return "'" + value.replace("\\", r"\\").replace("'", r"\'") + "'"
