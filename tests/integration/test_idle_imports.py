@@ -23,6 +23,8 @@ COSTLY = (
     "pymediainfo",
     "plotext",
     "jinja2",
+    "dateparser",
+    "dateutil",
     "socialcron.platforms",
 )
 RUN = """
