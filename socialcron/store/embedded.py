@@ -255,7 +255,7 @@ class _Server:
             if len(str(path / ".s.PGSQL.5432").encode()) <= _MAX_SOCKET_PATH:
                 path.mkdir(mode=0o700)
             else:
-                path.symlink_to(tempfile.mkdtemp(prefix="socialcron-", dir="/tmp"))
+                path.symlink_to(tempfile.mkdtemp(prefix="socialcron-", dir="/tmp"))  # nosec B108  # 0700
             if self.account:
                 os.chown(path, *self.account)
         return path.resolve()
