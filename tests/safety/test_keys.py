@@ -227,16 +227,16 @@ def test_rotate_new__refuses_where_the_ring_comes_from_elsewhere(
 @pytest.mark.parametrize(
     "line",
     [
-        f"SOCIALCRON_SECRET_KEY={OLD}",
-        f'export SOCIALCRON_SECRET_KEY = "{OLD}, {NEW}"   # newest first',
-        f"SOCIALCRON_SECRET_KEY='{OLD}'\r\nTZ=UTC\r\n",
-        f"SOCIALCRON_SECRET_KEY=stale\n# SOCIALCRON_SECRET_KEY=no\nSOCIALCRON_SECRET_KEY={OLD}\n",
+        "SOCIALCRON_SECRET_KEY=OLD",
+        'export SOCIALCRON_SECRET_KEY = "OLD, NEW"   # newest first',
+        "SOCIALCRON_SECRET_KEY='OLD'\r\nTZ=UTC\r\n",
+        "SOCIALCRON_SECRET_KEY=stale\n# SOCIALCRON_SECRET_KEY=no\nSOCIALCRON_SECRET_KEY=OLD\n",
     ],
 )
 def test_add_key__reads_back_in_front_however_the_line_is_written(
     clean_environment: object, tmp_path: Path, line: str
 ) -> None:
-    path = tmp_path / "some.env"
+    path, line = tmp_path / "some.env", line.replace("OLD", OLD).replace("NEW", NEW)
     path.write_bytes(line.encode())
     before = Settings.load(path).secret_key
     made = new_key()
