@@ -11,26 +11,26 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from socialcron.settings import Settings
-from socialcron.store.engine import connection_factory, translated
+from socialcron.store.engine import LIMITS, connection_factory, translated
 
 
 def sqlalchemy_engine(settings: Settings, *, replica: bool = False) -> Engine:
-    """An engine in autocommit mode: lists read one statement each and leave no transaction open."""
+    """Opens a transaction with its first statement, which `core_connection` limits as `Database` does its own."""
     return create_engine(
         "postgresql+psycopg://",
-        creator=connection_factory(settings, replica=replica),
+        creator=connection_factory(settings, replica=replica, autocommit=False),
         poolclass=NullPool,
-        isolation_level="AUTOCOMMIT",
         use_native_hstore=False,  # spares a query per connection
     )
 
 
 @contextmanager
 def core_connection(settings: Settings, *, replica: bool = False) -> Iterator[Connection]:
-    """A Core connection; raises the same errors as Database."""
+    """A Core connection, for reading; raises the same errors as Database."""
     with translated():
         try:
             with sqlalchemy_engine(settings, replica=replica).connect() as connection:
+                connection.exec_driver_sql(LIMITS.decode())
                 yield connection
         except DBAPIError as exc:
             if isinstance(exc.orig, psycopg.Error):

@@ -51,19 +51,47 @@ _CONNECTION_DEFAULTS: dict[str, Any] = {
 _BEGIN = b"BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = '30s'; SET LOCAL lock_timeout = '5s'"
 _BEGIN_DURABLE = _BEGIN + b"; SET LOCAL synchronous_commit = on"
 
+# Before a single statement, in the same message: several statements in one are one implicit transaction, so SET LOCAL
+# ends with it, also behind a pooler. Parameters are then bound by the client: 5 us more than a bare statement, where a
+# pipeline costs 50 us and BEGIN and COMMIT cost two round trips.
+# https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-MULTI-STATEMENT
+LIMITS = b"SET LOCAL statement_timeout = '60s'; SET LOCAL lock_timeout = '5s'; "
+
+# Longer than any limit above: then it is the server, or what stands between us, that does not answer.
+SILENCE_SECONDS = 75.0
+
 # One row, one round trip. What the numbers mean: sql/migrations/0000_bookkeeping.sql.
-_SCHEMA_CHECK = b"SELECT migration, oldest_code FROM socialcron.schema_meta"
+_SCHEMA_CHECK = LIMITS + b"SELECT migration, oldest_code FROM socialcron.schema_meta"
+
+
+class Connection(psycopg.Connection[Any]):
+    """Gives up on a server that says nothing: a proxy may keep up a connection whose other end is gone.
+
+    silence_seconds: how long one statement may go without an answer; None for ever.
+    """
+
+    silence_seconds: float | None = None
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        try:
+            return super().wait(gen, interval, timeout or self.silence_seconds)
+        except psycopg.OperationalError as exc:
+            if self.pgconn.transaction_status != TransactionStatus.ACTIVE:
+                raise
+            self.pgconn.finish()  # an answer that came later would be taken for that to another question
+            raise psycopg.OperationalError(f"it said nothing for {self.silence_seconds:g} s") from exc
 
 
 class Database:
     """One connection in autocommit mode. Belongs to the main thread.
 
     Queries are named after files in `sql/queries`. `into` is a dataclass whose fields are the columns, or `dict`.
+    A single statement may take 60 s and wait 5 s for a lock.
     Every method raises DatabaseUnavailable, SchemaError, ConfigError, Conflict or BadInput; any other exception is
     a bug of ours.
     """
 
-    def __init__(self, factory: Callable[[], psycopg.Connection[Any]]) -> None:
+    def __init__(self, factory: Callable[[], Connection]) -> None:
         self._factory = factory
         self.connection = factory()  # raw, for COPY and tests; errors raised through it are psycopg's own
 
@@ -79,7 +107,7 @@ class Database:
         """Raise SchemaError unless this code may run on the schema it finds."""
         with translated():
             try:
-                row = self.connection.execute(_SCHEMA_CHECK).fetchone()
+                row = _at_last(self.connection.execute(_SCHEMA_CHECK)).fetchone()
             except (errors.UndefinedTable, errors.InvalidSchemaName, errors.UndefinedColumn):
                 row = None
         ours = sqlfiles.newest_migration()
@@ -102,24 +130,33 @@ class Database:
             )
 
     def rows(self, query: str, params: Params | None = None, *, into: type[T]) -> list[T]:
-        with translated(), self.connection.cursor(row_factory=_row_factory(into)) as cursor:
-            return cursor.execute(sqlfiles.load(query), params).fetchall()
+        with self._executed(query, params, _row_factory(into)) as cursor:
+            return cursor.fetchall()
 
     def row(self, query: str, params: Params | None = None, *, into: type[T]) -> T | None:
         """The first row, None if there is none."""
-        with translated(), self.connection.cursor(row_factory=_row_factory(into)) as cursor:
-            return cursor.execute(sqlfiles.load(query), params).fetchone()
+        with self._executed(query, params, _row_factory(into)) as cursor:
+            return cursor.fetchone()
 
     def value(self, query: str, params: Params | None = None) -> Any:
         """First column of the first row; None if there is no row, too."""
-        with translated():
-            row = self.connection.execute(sqlfiles.load(query), params).fetchone()
+        with self._executed(query, params, tuple_row) as cursor:
+            row = cursor.fetchone()
         return None if row is None else row[0]
 
     def run(self, query: str, params: Params | None = None) -> int:
         """Number of rows changed."""
-        with translated():
-            return self.connection.execute(sqlfiles.load(query), params).rowcount
+        with self._executed(query, params, tuple_row) as cursor:
+            return cursor.rowcount
+
+    @contextmanager
+    def _executed(
+        self, query: str, params: Params | None, row_factory: BaseRowFactory[T]
+    ) -> Iterator[psycopg.Cursor[T]]:
+        single = self.connection.info.transaction_status is TransactionStatus.IDLE
+        with translated(), psycopg.ClientCursor(self.connection, row_factory=row_factory) as cursor:
+            cursor.execute(LIMITS + sqlfiles.load(query) if single else sqlfiles.load(query), params)
+            yield _at_last(cursor)
 
     @contextmanager
     def transaction(self, *, durable: bool = False) -> Iterator[None]:
@@ -170,13 +207,20 @@ class Database:
             self.connection.close()
 
 
+def _at_last(cursor: psycopg.Cursor[T]) -> psycopg.Cursor[T]:
+    """At the answer to the last statement; those to LIMITS come first."""
+    while cursor.nextset():
+        pass
+    return cursor
+
+
 def _row_factory(into: type[T]) -> BaseRowFactory[T]:
     return dict_row if into is dict else class_row(into)  # type: ignore[return-value]
 
 
 def connection_factory(
     settings: Settings, *, replica: bool = False, autocommit: bool = True
-) -> Callable[[], psycopg.Connection[Any]]:
+) -> Callable[[], Connection]:
     """What makes every connection, SQLAlchemy's too. Raises ConfigError for an unusable URL."""
     url = (replica and settings.read_url) or settings.database_url
     if url is None:
@@ -184,7 +228,7 @@ def connection_factory(
     else:
         params = _parse(url, "SOCIALCRON_READ_URL" if replica and settings.read_url else "DATABASE_URL")
 
-    def connect() -> psycopg.Connection[Any]:
+    def connect() -> Connection:
         try:
             return _open(params, autocommit)
         except DatabaseUnavailable:
@@ -217,13 +261,14 @@ def _parse(url: str, name: str) -> dict[str, Any]:
     return _CONNECTION_DEFAULTS | params
 
 
-def _open(params: Mapping[str, Any], autocommit: bool) -> psycopg.Connection[Any]:
+def _open(params: Mapping[str, Any], autocommit: bool) -> Connection:
     try:
-        connection: psycopg.Connection[Any] = psycopg.connect(
+        connection = Connection.connect(
             **params, autocommit=autocommit, prepare_threshold=None, row_factory=tuple_row
         )
     except psycopg.Error as exc:
         raise _not_connected(exc, params) from exc
+    connection.silence_seconds = SILENCE_SECONDS
     if connection.info.server_version < OLDEST_SERVER * 10_000:
         version = connection.info.server_version // 10_000
         connection.close()
@@ -244,6 +289,8 @@ def _not_connected(exc: psycopg.Error, params: Mapping[str, Any]) -> SocialcronE
         return ConfigError(
             f"PostgreSQL at {place} refused us: {said}", hint="Check user, password and name in DATABASE_URL."
         )
+    if any(words in said for words in ("too many clients", "connection slots", "no more connections")):
+        return DatabaseUnavailable(f"PostgreSQL at {place} is full: {said}", hint=TOO_MANY_HINT)
     return DatabaseUnavailable(
         f"cannot reach PostgreSQL at {place}: {said}",
         hint="Check that the server runs and that DATABASE_URL names the right host and port.",
@@ -296,9 +343,23 @@ _HINTS: dict[type[SocialcronError], str] = {
     ConfigError: "Give the role of DATABASE_URL the rights in sql/grants.sql.",
 }
 
+TOO_MANY_HINT = (
+    "Run fewer commands at once, put a pooler (PgBouncer) before the server, or raise max_connections."
+)
+
+# Where there is more to say than that.
+_HINTS_OF: dict[str, str] = {
+    "25006": "DATABASE_URL names a standby, or the server was made read-only: let it name the primary. Commands that "
+    "only read may use the standby: SOCIALCRON_READ_URL.",
+    "53100": "Make room on the database's disk; what was claimed is taken up again.",
+    "53300": TOO_MANY_HINT,
+    "55P03": "Somebody holds it; pg_stat_activity on the server says who. Run the command again after that.",
+}
+
 _WORDS: dict[str, str] = {
     "25006": "the database is read-only",
     "40P01": "the database broke a deadlock",
+    "53100": "the database's disk is full",
     "55P03": "a lock was not free within the time limit",
     "57014": "a statement took longer than the time limit",
 }
@@ -321,4 +382,4 @@ def _translate(exc: psycopg.Error) -> SocialcronError | None:
     if kind is None:
         return None
     message = f"{_WORDS[state]}: {said}" if state in _WORDS else said
-    return kind(message, hint=exc.diag.message_hint or _HINTS.get(kind))
+    return kind(message, hint=_HINTS_OF.get(state) or exc.diag.message_hint or _HINTS.get(kind))

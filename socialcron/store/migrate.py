@@ -117,6 +117,7 @@ def migrate(database: Database) -> list[Migration]:
     Raises SchemaError for what it cannot mend and for a migration that fails, DatabaseUnavailable when a table stayed
     locked. Migrations applied before the error stay applied.
     """
+    database.connection.silence_seconds = None  # a large table takes as long as it takes
     done: list[Migration] = []
     while migration := _apply_next(database):
         done.append(migration)

@@ -31,7 +31,7 @@ from socialcron.model import Wait
 from socialcron.platforms import http as http_layer
 from socialcron.platforms import registry
 from socialcron.platforms.http import Answer, Http, Session
-from socialcron.store import sqlfiles
+from socialcron.store import engine, sqlfiles
 
 # before, after: SIGKILL.  lost: done, but the answer is not heard.  never: it did not arrive, which looks the same.
 # freeze, freeze after: SIGSTOP.  cut: from here on there is no database.
@@ -202,7 +202,7 @@ class _Tripwire:
     def install(self) -> None:
         for module in (httpx, httpx._transports.default):
             self._replace(module, "create_ssl_context", lambda *_, **__: warm())
-        self._replace(psycopg, "connect", self._connect)
+        self._replace(engine.Connection, "connect", self._connect)
         self._replace(psycopg.Cursor, "execute", self._execute)
         self._replace(Http, "exchange", self._exchange)
         self._replace(Session, "write", self._write)
@@ -319,7 +319,7 @@ def _names() -> dict[bytes, str]:
 
 
 def _name_of(query: Any) -> str:
-    text = query if isinstance(query, bytes) else str(query).encode()
+    text = (query if isinstance(query, bytes) else str(query).encode()).removeprefix(engine.LIMITS)
     return _names().get(text) or text.split(b";")[0].decode()[:60]
 
 
