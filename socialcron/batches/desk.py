@@ -26,6 +26,7 @@ from socialcron.store.tokens import AccountRow
 
 T = TypeVar("T")
 
+RESTART_SECONDS = 10.0
 LEASE_MARGIN_SECONDS = 30.0  # a send's lease outlives its deadline by this much
 
 
@@ -134,26 +135,30 @@ class Desk:
         Recording is idempotent, so a lost commit answer does no harm. Raises DatabaseUnavailable when time is over:
         the phase in the database then still says that this step may be out.
         """
-        lease_over_at = now_seconds() + self.settings.lease_seconds
+        try:
+            return self._insist(record, seconds=self.settings.lease_seconds)
+        except DatabaseUnavailable as exc:
+            log.event("fact_not_recorded", level=log.ERROR, error=str(exc))
+            raise
+
+    def _insist(self, work: Callable[[], T], *, seconds: float) -> T:
+        """Try again while the database is unavailable, for so long. `work` may be done twice."""
+        give_up_at = now_seconds() + seconds
 
         def try_once() -> T:
             if self.db.is_broken:
                 self.db.reconnect()
-            return record()
+            return work()
 
         def over(_: RetryCallState) -> bool:
-            return now_seconds() >= min(lease_over_at, self.must_end_at)  # a signal may come while we try
+            return now_seconds() >= min(give_up_at, self.must_end_at)  # a signal may come while we try
 
-        try:
-            return Retrying(
-                retry=retry_if_exception_type(DatabaseUnavailable),
-                wait=wait_exponential_jitter(multiplier=0.1, max=5.0, jitter=0.1),
-                stop=over,
-                reraise=True,
-            )(try_once)
-        except DatabaseUnavailable as exc:
-            log.event("fact_not_recorded", level=log.ERROR, error=str(exc))
-            raise
+        return Retrying(
+            retry=retry_if_exception_type(DatabaseUnavailable),
+            wait=wait_exponential_jitter(multiplier=0.1, max=5.0, jitter=0.1),
+            stop=over,
+            reraise=True,
+        )(try_once)
 
     # --- hooks of the runner -------------------------------------------------------------------------------------
 
@@ -218,12 +223,16 @@ class Desk:
             posts.release_accounts(self.db, self.token, [lane])
 
     def tick(self) -> None:
-        mine = posts.renew_leases(
+        """A restart of the database is over in seconds, and costs no more than the statement it hit."""
+        mine = self._insist(self._renew_leases, seconds=RESTART_SECONDS if self.db.is_broken else 0.0)
+        if lost := self.held_posts - mine:
+            log.event("leases_not_renewed", level=log.WARNING, post_ids=sorted(lost))
+
+    def _renew_leases(self) -> set[int]:
+        return posts.renew_leases(
             self.db,
             self.token,
             post_ids=sorted(self.held_posts),
             account_ids=sorted(self.held_accounts),
             lease_seconds=self.settings.lease_seconds,
         )
-        if lost := self.held_posts - mine:
-            log.event("leases_not_renewed", level=log.WARNING, post_ids=sorted(lost))

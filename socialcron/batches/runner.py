@@ -72,7 +72,7 @@ class Hooks(Protocol):
         ...
 
     def tick(self) -> None:
-        """Called now and then: renew leases."""
+        """Called now and then, and after a failure of the database: renew leases, have the database back."""
         ...
 
 
@@ -304,6 +304,8 @@ class Runner:
     def _wind_down(self) -> None:
         """Give back what has not been sent; wait for what is under way, at most the grace; then leave it."""
         began = now_seconds()
+        if self._ended.error:  # what is not given back waits for its lease to end, minutes late
+            self._guarded(self._hooks.tick)
         self._give_back_idle()
         while self._under_way:
             give_up_at = began + (self._grace_seconds if self._stopped else self._patience_seconds)
