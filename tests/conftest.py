@@ -2,7 +2,8 @@
 
 One server for the whole session, shared by the xdist workers: the embedded one, made on first use, or the server
 named by SOCIALCRON_TEST_DATABASE_URL (its role needs CREATEDB). The template is built once by `sql/migrations`; each
-test gets a copy of it, dropped afterwards.
+test gets a copy of it, dropped afterwards. With SOCIALCRON_TEST_POOLER=1 it is reached through a PgBouncer in
+transaction mode, one for each worker, but by tests marked `direct`.
 
     database_url   URL of this test's own database
     db             a connected Database
@@ -23,7 +24,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from uuid import uuid4
 
 import psycopg
@@ -37,6 +38,7 @@ from socialcron.store.engine import Database
 from tests.world import sandbox, world  # noqa: F401  fixtures
 
 EXTERNAL = "SOCIALCRON_TEST_DATABASE_URL"
+POOLER = "SOCIALCRON_TEST_POOLER"
 RUN_HOME = "SOCIALCRON_TEST_RUN_HOME"  # set by the controller for its workers
 PREFIX = "socialcron-tests-"
 
@@ -45,6 +47,7 @@ UNSAFE = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connection
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "direct: a pooler would be in its way; the reason")
     if hasattr(config, "workerinput"):
         return
     _remove_leftovers()
@@ -148,18 +151,44 @@ def _fresh_database(server_url: str, template: str) -> Iterator[str]:
         admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(identifiers[0]))
 
 
+@pytest.fixture(scope="session")
+def pooler_url(server_url: str) -> Iterator[str | None]:
+    """Where this worker's pooler listens; None unless asked for."""
+    if not os.environ.get(POOLER):
+        yield None
+        return
+    from tests.integration.pgbouncer import transaction_pooler
+
+    with transaction_pooler(server_url) as url:
+        yield url
+
+
 @pytest.fixture
-def database_url(server_url: str) -> Iterator[str]:
-    """A database of this test's own, migrated."""
+def direct_url(server_url: str) -> Iterator[str]:
+    """A database of this test's own, migrated, without a pooler in between."""
     with _fresh_database(server_url, _run_name(Path(os.environ[RUN_HOME])) + "_template") as url:
         yield url
 
 
 @pytest.fixture
-def empty_database_url(server_url: str) -> Iterator[str]:
+def database_url(direct_url: str, pooler_url: str | None, request: pytest.FixtureRequest) -> str:
+    """A database of this test's own, migrated."""
+    return _by_way_of(pooler_url, direct_url, request)
+
+
+@pytest.fixture
+def empty_database_url(
+    server_url: str, pooler_url: str | None, request: pytest.FixtureRequest
+) -> Iterator[str]:
     """A database of this test's own, without the schema."""
     with _fresh_database(server_url, "template1") as url:
-        yield url
+        yield _by_way_of(pooler_url, url, request)
+
+
+def _by_way_of(pooler_url: str | None, url: str, request: pytest.FixtureRequest) -> str:
+    if pooler_url is None or request.node.get_closest_marker("direct"):
+        return url
+    return _url_of(pooler_url, str(conninfo.conninfo_to_dict(url)["dbname"]))
 
 
 @pytest.fixture
@@ -249,10 +278,11 @@ def bare_cli(clean_environment: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
 
 def require_program(name: str) -> str:
     """Path of a Debian program; skips the test where it is missing, which `.ci/run` forbids."""
-    path = shutil.which(name)
-    if path is not None:
-        return path
-    reason = f"needs the program {name}"
+    return shutil.which(name) or skip(f"needs the program {name}")
+
+
+def skip(reason: str) -> NoReturn:
+    """Skip the test, or fail it where nothing may be missing."""
     if os.environ.get("SOCIALCRON_TEST_NO_SKIPS"):
         pytest.fail(reason)
     pytest.skip(reason)

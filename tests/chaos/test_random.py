@@ -15,9 +15,7 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -37,10 +35,11 @@ from socialcron.sandbox.server import Sandbox
 from socialcron.settings import Settings
 from socialcron.store import embedded, migrate, secrets, steering
 from socialcron.store.engine import Database
+from tests import servers
 from tests.chaos import children
 from tests.chaos.children import Child, Ended
 from tests.chaos.remote import RemoteSandbox
-from tests.conftest import PREFIX, RUN_HOME, UNSAFE
+from tests.conftest import RUN_HOME
 from tests.media import png
 from tests.world import World
 
@@ -302,15 +301,8 @@ class Chaos:
 
     def restart_database(self, *, immediate: bool) -> None:
         self.counts["restarts"] += 1
-        if immediate:
-            data = (self.home / "postgres" / "data").resolve()
-            pid = int((data / "postmaster.pid").read_text().split()[0])
-            os.kill(pid, signal.SIGQUIT)
-            while _works_in(pid, data):
-                self._tick.wait(0.01)
-        else:
-            embedded.stop(self.home)
-        embedded.start_if_down(self.home, options=UNSAFE)
+        servers.stop(self.home, crash=immediate)
+        servers.start(self.home)
 
     # --- the end ------------------------------------------------------------------------------------------------
 
@@ -398,23 +390,11 @@ class Chaos:
         return None
 
 
-def _works_in(pid: int, data: Path) -> bool:
-    """Whether the process is alive, and PostgreSQL: a zombie has no working directory."""
-    try:
-        return Path(f"/proc/{pid}/cwd").readlink() == data
-    except OSError:
-        return False
-
-
 @pytest.fixture
 def home() -> Iterator[Path]:
     """Where this test's own PostgreSQL lives."""
-    home = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir="/tmp"))
-    home.chmod(0o711)  # as root the server runs as another user, who has to get in
-    embedded.create(home, options=UNSAFE)
-    yield home
-    embedded.stop(home)
-    shutil.rmtree(home)
+    with servers.private_server() as home:
+        yield home
 
 
 @pytest.fixture

@@ -343,6 +343,7 @@ def test_accounts__answer_an_unknown_id_with_exit_2(cli: Cli) -> None:
             assert "account" in ran.stdout
 
 
+@pytest.mark.direct("the pooler's connections know the database's old setting")
 def test_accounts__say_69_on_a_read_only_database(cli: Cli, db: Database) -> None:
     account_id = add_stub(cli)
     name = db.connection.info.dbname

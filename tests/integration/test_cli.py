@@ -159,6 +159,7 @@ def test_database_that_is_down__exits_69(bare_cli: Cli, monkeypatch: pytest.Monk
     assert "HUSH" not in ran.stdout + ran.stderr
 
 
+@pytest.mark.direct("the pooler's connections know the database's old setting")
 def test_read_only_database__exits_69(cli: Cli, db: Any) -> None:
     db.connection.execute("DROP SCHEMA socialcron CASCADE")
     db.connection.execute(

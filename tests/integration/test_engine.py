@@ -4,7 +4,6 @@ import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -142,6 +141,7 @@ def test_a_mistake_in_sql__stays_a_bug(db: Database) -> None:
         db.value("syntax")
 
 
+@pytest.mark.direct("the pooler's connections know the database's old setting")
 def test_read_only_database__is_unavailable(table: Database, database_url: str) -> None:
     name = table.connection.info.dbname
     table.connection.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'.encode())
@@ -159,6 +159,7 @@ def test_missing_right__is_a_configuration_error(db: Database) -> None:
             db.connection.execute("SELECT * FROM socialcron.schema_meta")
 
 
+@pytest.mark.direct("a pooler's connection outlives the server's")
 def test_lost_connection__is_unavailable_until_reconnected(table: Database, database_url: str) -> None:
     victim = table.connection.info.backend_pid
     connect(database_url).connection.execute("SELECT pg_terminate_backend(%s, 5000)", (victim,))
@@ -173,6 +174,7 @@ def test_lost_connection__is_unavailable_until_reconnected(table: Database, data
     assert table.value("count") == 0
 
 
+@pytest.mark.direct("the pid is that of the pooler's connection")
 def test_connection_lost_in_a_transaction__is_unavailable(table: Database, database_url: str) -> None:
     other = connect(database_url)
 
@@ -241,6 +243,7 @@ def test_wrong_url__is_a_configuration_error_without_the_password(url: str) -> N
     assert "HUSH" not in f"{caught.value} {caught.value.hint}"
 
 
+@pytest.mark.direct("the URL has the socket's directory in it")
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql+psycopg", "postgresql+psycopg2"])
 def test_url__takes_the_spellings_found_in_env_files(scheme: str, database_url: str) -> None:
     params = psycopg.conninfo.conninfo_to_dict(database_url)
@@ -308,10 +311,10 @@ def test_core__raises_our_errors(settings: Settings) -> None:
 
 
 @pytest.fixture
-def pooled_url(database_url: str, tmp_path: Path) -> Iterator[str]:
+def pooled_url(direct_url: str) -> Iterator[str]:
     from tests.integration.pgbouncer import transaction_pooler
 
-    with transaction_pooler(database_url) as url:
+    with transaction_pooler(direct_url) as url:
         yield url
 
 

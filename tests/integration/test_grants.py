@@ -74,6 +74,7 @@ def test_roles__may_do_no_more_than_they_need(granted: World, role: str, stateme
         granted.run(statement)
 
 
+@pytest.mark.direct("it takes its role by start-up options")
 @pytest.mark.parametrize(
     "words",
     [

@@ -294,6 +294,7 @@ def test_posts_add__warns_that_a_disabled_account_sends_nothing(cli: Cli, stub: 
     assert (ran.exit_code, "is disabled" in ran.stdout) == (0, True)
 
 
+@pytest.mark.direct("the pooler's connections know the database's old setting")
 def test_posts_add__says_69_on_a_read_only_database(cli: Cli, db: Database, stub: int) -> None:
     name = db.connection.info.dbname
     db.connection.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'.encode())

@@ -511,6 +511,7 @@ def test_posts__answer_an_unknown_id_with_exit_2(cli: Cli) -> None:
             assert ran.error["hint"]
 
 
+@pytest.mark.direct("the pooler's connections know the database's old setting")
 def test_posts__say_69_on_a_read_only_database(cli: Cli, db: Database, stub: int) -> None:
     post_id = add(cli, stub)
     name = db.connection.info.dbname

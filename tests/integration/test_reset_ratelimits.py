@@ -62,6 +62,7 @@ def test_reset_ratelimits__records_what_it_did(cli: Cli, db: Database, limits: N
     assert row == ("reset-ratelimits", False, 0, {"reset": 1})
 
 
+@pytest.mark.direct("the pooler's connections know the database's old setting")
 def test_reset_ratelimits__says_69_on_a_read_only_database(cli: Cli, db: Database, limits: None) -> None:
     name = db.connection.info.dbname
     db.connection.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'.encode())

@@ -17,6 +17,8 @@ from socialcron.store.engine import Database
 from socialcron.store.posts import ClaimRules, SendRequest
 from tests.world import World
 
+pytestmark = pytest.mark.direct("it looks for the server's process of its own connection")
+
 RULES = ClaimRules(
     batch_size=50, look_ahead_seconds=0, lateness_seconds=86_400, catch_up_cap=10, lease_seconds=120
 )
