@@ -16,10 +16,12 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 DEBUG, INFO, WARNING, ERROR = logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR
 
 HIDDEN = "[hidden]"
+_TELLING = 12  # characters with which a token begins and ordinary words do not
 
 _logger = logging.getLogger("socialcron")
 _secrets: set[str] = set()
@@ -41,8 +43,13 @@ _TOKENS = re.compile(
 
 
 def hide(secrets: Iterable[str]) -> None:
-    """Never print these values again. Values under 6 characters are ignored: they would hide half of every line."""
-    _secrets.update(value for value in secrets if len(value) >= 6)
+    """Never print these values again, nor what they look like in an address.
+
+    Values under 6 characters are ignored: they would hide half of every line.
+    """
+    for value in secrets:
+        if len(value) >= 6:
+            _secrets.update((value, quote(value, safe="")))
 
 
 def hide_credentials(credentials: Mapping[str, object]) -> None:
@@ -53,8 +60,21 @@ def hide_credentials(credentials: Mapping[str, object]) -> None:
 
 def redact(text: str) -> str:
     for secret in sorted(_secrets, key=len, reverse=True):
-        text = text.replace(secret, HIDDEN)
+        text = _without(secret, text)
     return _TOKENS.sub(lambda match: next((g for g in match.groups() if g is not None), "") + HIDDEN, text)
+
+
+def _without(secret: str, text: str) -> str:
+    """`text` without `secret`, nor the first part of it that was left where somebody cut a long text to size."""
+    whole = len(secret) < 2 * _TELLING or "://" in secret  # https://api.ex is no secret
+    start = text.find(telling := secret if whole else secret[:_TELLING])
+    while start >= 0:
+        end = start + len(telling)
+        while end < len(text) and text[end] == secret[end - start : end - start + 1]:
+            end += 1
+        text = text[:start] + HIDDEN + text[end:]
+        start = text.find(telling, start + len(HIDDEN))
+    return text
 
 
 def event(name: str, *, level: int = INFO, exc_info: BaseException | None = None, **fields: Any) -> None:

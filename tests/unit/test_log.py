@@ -123,3 +123,25 @@ def test_redact__leaves_the_address_of_a_post_alone() -> None:
     ):
         assert log.redact(url) == url
     assert "HUSH" not in log.redact("ana.example HUSHhush")
+
+
+@pytest.mark.parametrize("cut", [12, 20, 39, 40])
+def test_redact__hides_what_is_left_of_a_secret_that_was_cut_to_size(cut: int) -> None:
+    token = "HUSHhush" * 5
+    log.hide([token])
+
+    said = log.redact(f"it said {token[:cut]} and {token[:cut]}")
+
+    assert said == f"it said {log.HIDDEN} and {log.HIDDEN}"
+
+
+def test_redact__hides_the_form_a_secret_has_in_an_address() -> None:
+    log.hide(["HUSH/hush+=1"])
+
+    assert "HUSH" not in log.redact("GET /?q=HUSH%2Fhush%2B%3D1")
+
+
+def test_redact__takes_no_address_for_another_that_begins_alike() -> None:
+    log.hide(["https://hc-ping.com/0123456789abcdef"])
+
+    assert log.redact("https://hc-ping.com/docs") == "https://hc-ping.com/docs"
