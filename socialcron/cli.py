@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reset-stuck": ("reset_stuck", "Take posts back from runs that died."),
     "reset-ratelimits": ("reset_ratelimits", "Clear rate limits whose window has passed."),
     "maintain": ("maintain", "Drop old history, make partitions, heal hints; for once a day."),
+    "doctor": ("doctor", "Check everything that posts need to go out."),
     "status": ("status", "Show the queue: counts, delays, errors, last runs."),
     "init": ("init", "Make what is missing: database, key, schema."),
     "db": ("db", "Migrate and check the schema; stop the embedded database."),
