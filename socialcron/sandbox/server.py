@@ -104,6 +104,8 @@ class Sandbox:
         self._connections: set[Connection] = set()
         self._timers: set[threading.Timer] = set()
         self._names = itertools.count(1)
+        self._under_way = 0  # requests that a platform is answering
+        self._counting = threading.Lock()
         self._stopping = False
         self.reset()
         _RUNNING.add(self)
@@ -269,8 +271,14 @@ class Sandbox:
         elif name == "_media":
             connection.send(self._file(path))
         elif platform := self.platforms.get(name):
-            if not self._answer(connection, platform, request):
-                return False
+            with self._counting:
+                self._under_way += 1
+            try:
+                if not self._answer(connection, platform, request):
+                    return False
+            finally:
+                with self._counting:
+                    self._under_way -= 1
         else:
             connection.send(Reply(404, {"error": f"no platform here; there are {', '.join(self.platforms)}"}))
         return request.headers.get("connection", "").lower() != "close"
@@ -358,6 +366,8 @@ class Sandbox:
             match request.method, request.path:
                 case "GET", "/state":
                     return Reply(200, self.state(request.query("platform")))
+                case "GET", "/pending":
+                    return Reply(200, {"late": len(self._timers), "under_way": self._under_way})
                 case "POST", "/accounts":
                     return Reply(200, self.account(**document))
                 case "POST", "/faults":

@@ -39,6 +39,11 @@ class RemoteSandbox:
     def state(self) -> dict[str, Any]:
         return self._ask("/state")
 
+    def pending(self) -> tuple[int, int]:
+        """Requests that will arrive later, and those that are worked on."""
+        state = self._ask("/pending")
+        return state["late"], state["under_way"]
+
     def settings(self, platform: str, **switches: Any) -> None:
         self._ask("/settings", {"platform": platform, **switches})
 
