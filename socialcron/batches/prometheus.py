@@ -25,6 +25,7 @@ from socialcron.exitcodes import ExitCode
 
 if TYPE_CHECKING:
     from socialcron.batches.watching import Ended
+    from socialcron.store.status import Overview
 
 LOCK_SECONDS = 1.0  # others hold it for milliseconds; one that was stopped in between must not stop us
 
@@ -61,6 +62,46 @@ def write_run(directory: Path, run: Ended) -> None:
             _counter("outcomes", "What became of what runs claimed.", command, "outcome", outcomes),
         ]
         write(path, families)
+
+
+def write_queue(path: Path, now: Overview) -> None:
+    """What `status` shows, as numbers; those of large tables are estimates. Raises OSError."""
+    queues = [
+        ({"queue": queue, "state": state}, getattr(counts, state))
+        for queue, counts in now.queues.items()
+        for state in ("waiting", "active", "completed", "failed", "delayed")
+    ]
+    accounts = [
+        ({"status": status}, getattr(now.accounts, status))
+        for status in ("active", "needs_reconnect", "disabled")
+    ]
+    remaining = [
+        ({"key": row.key, "platform": row.platform}, row.remaining)
+        for row in now.rate_limits
+        if row.remaining is not None
+    ]
+    blocked = [
+        ({"key": row.key, "platform": row.platform}, row.blocked_until.timestamp())
+        for row in now.rate_limits
+        if row.blocked_until is not None
+    ]
+    ended = [({"command": run.command}, (run.finished_at or run.started_at).timestamp()) for run in now.runs]
+    codes = [({"command": run.command}, run.exit_code) for run in now.runs if run.exit_code is not None]
+    posts = [({"status": status}, row.posts) for status, row in now.posts.items()]
+    families = [
+        gauge("status_timestamp_seconds", "When these numbers were read.", [({}, time.time())]),
+        gauge("posts", "Posts by status.", posts),
+        gauge("overdue_seconds", "How long the oldest overdue post has waited.", [({}, now.overdue_seconds)]),
+        gauge("queue_jobs", "Jobs of each queue.", queues),
+        gauge("accounts", "Accounts by status.", accounts),
+        gauge("accounts_blocked", "Active accounts that a rate limit blocks.", [({}, now.accounts.blocked)]),
+        gauge("accounts_autopost_off", "Active accounts switched off.", [({}, now.accounts.autopost_off)]),
+        gauge("rate_limit_remaining", "Requests left, of the tightest limits.", remaining),
+        gauge("rate_limit_blocked_until_timestamp_seconds", "When a platform lets us again.", blocked),
+        gauge("command_last_run_timestamp_seconds", "When a command last ran, on any host.", ended),
+        gauge("command_last_exit_code", "How it ended.", codes),
+    ]
+    write(path, families)
 
 
 def gauge(name: str, says: str, samples: Iterable[tuple[dict[str, str], float]]) -> Metric:

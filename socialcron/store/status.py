@@ -122,7 +122,39 @@ class QueueCounts:
         object.__setattr__(self, "total", total)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """All of it, at one moment."""
+
+    posts: Mapping[str, PostCount]
+    queues: Mapping[str, QueueCounts]
+    overdue_seconds: float
+    accounts: AccountCounts
+    platforms: list[PlatformStatus]
+    errors: list[ErrorCount]
+    high_retries: list[HighRetries]
+    failures: list[Failure]
+    rate_limits: list[LimitNow]
+    runs: list[LastRun]
+
+
 _PERIOD = {"days": DAYS, "sample": SAMPLE}
+
+
+def overview(db: Database) -> Overview:
+    posts = count_posts(db)
+    return Overview(
+        posts=posts,
+        queues=queues(db, posts),
+        overdue_seconds=overdue_seconds(db),
+        accounts=accounts(db),
+        platforms=platforms(db),
+        errors=errors(db),
+        high_retries=high_retries(db),
+        failures=failures(db),
+        rate_limits=limits(db),
+        runs=last_runs(db),
+    )
 
 
 def count_posts(db: Database) -> dict[str, PostCount]:
