@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -88,6 +90,11 @@ def _root() -> LazyGroup:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code. Nothing but KeyboardInterrupt during start-up leaves this function."""
+    with _stopped_with_a_word():
+        return _main(argv)
+
+
+def _main(argv: Sequence[str] | None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     _open_missing_streams()
     if arguments == ["--version"]:
@@ -128,6 +135,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     if code == 130:  # typer's code for Ctrl-C; ours says "run again"
         return _report(arguments, "interrupted", "interrupted", "Run it again.", ExitCode.INTERRUPTED)
     return code if isinstance(code, int) else ExitCode.OK
+
+
+@contextmanager
+def _stopped_with_a_word() -> Iterator[None]:
+    """SIGTERM ends a command as Ctrl-C does: with a word and exit code 75. Runs at work have a way of their own."""
+    try:
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    except ValueError:  # not the main thread: somebody else's process, somebody else's signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _open_missing_streams() -> None:
