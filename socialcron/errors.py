@@ -26,6 +26,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from socialcron.exitcodes import ExitCode
+from socialcron.redaction import redact
 
 LONGEST_WAIT_SECONDS = 31 * 86_400.0  # whatever a platform asks for: no limit of any of them is longer
 
@@ -114,8 +115,10 @@ class PlatformError(SocialcronError):
 
 
 def _storable(text: str) -> str:
-    """A platform's words as PostgreSQL can keep them: no NUL, no half of a surrogate pair; JSON can hold both."""
-    return text.replace("\x00", "").encode(errors="replace").decode()
+    """A platform's words as they may be shown, for some repeat our token, and as PostgreSQL can keep them: no NUL, no
+    half of a surrogate pair; JSON can hold both.
+    """
+    return redact(text).replace("\x00", "").encode(errors="replace").decode()
 
 
 class RateLimited(PlatformError):

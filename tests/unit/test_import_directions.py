@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "socialcron"
 
-LEAVES = {"errors", "exitcodes", "backoff", "model", "content", "whens"}
+LEAVES = {"errors", "exitcodes", "backoff", "model", "content", "whens", "redaction"}
 BASE = LEAVES | {"log", "settings"}
 
 # layer -> what it may import of socialcron, itself included

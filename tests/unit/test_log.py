@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from socialcron import log
+from socialcron import log, redaction
 
 
 @pytest.fixture(autouse=True)
 def _forget_secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(log, "_secrets", set())
+    monkeypatch.setattr(redaction, "_secrets", set())
     root = logging.getLogger()
     handlers = root.handlers[:]
     yield
@@ -145,3 +145,11 @@ def test_redact__takes_no_address_for_another_that_begins_alike() -> None:
     log.hide(["https://hc-ping.com/0123456789abcdef"])
 
     assert log.redact("https://hc-ping.com/docs") == "https://hc-ping.com/docs"
+
+
+def test_redact__leaves_the_public_number_alone_that_a_token_begins_with() -> None:
+    log.hide(["2124475391677562880-HUSHhushHUSHhushHUSH"])
+
+    assert log.redact("post 2124475391677562880 by 2124475391677562880-HUSHhushHUSHhu") == (
+        f"post 2124475391677562880 by {log.HIDDEN}"
+    )
