@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "posts": ("posts", "Write, inspect, approve, retry and settle posts."),
     "metrics": ("metrics", "Look at what published posts gained."),
     "profiles": ("profiles", "Watch public profiles: what they post, and how it grows."),
+    "subscriptions": ("subscriptions", "Tell people and programs what happens: mail, webhooks."),
     "report": ("report", "Write a page with charts: queue, calendar, reach."),
     "export": ("export", "Write posts or readings as CSV or JSON lines."),
     "platforms": ("platforms", "Show what each platform can do and its limits."),
@@ -234,4 +235,14 @@ def _command_name(arguments: Sequence[str]) -> str:
 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_SINGLE = COMMANDS.keys() - {"db", "keys", "accounts", "posts", "metrics", "profiles", "export", "platforms"}
+_SINGLE = COMMANDS.keys() - {
+    "db",
+    "keys",
+    "accounts",
+    "posts",
+    "metrics",
+    "profiles",
+    "subscriptions",
+    "export",
+    "platforms",
+}

@@ -72,6 +72,12 @@ class Watch:
         if waiting:
             with _apart("ping"):
                 waiting()
+        if db is not None and not db.is_broken and exit_code is not ExitCode.INTERRUPTED:
+            with _apart("deliver"):
+                from socialcron.batches import delivering
+
+                if self._command != delivering.COMMAND:
+                    delivering.run(db, self._settings)
 
     def _ping(self, run: Ended) -> Callable[[], None] | None:
         """Begin the last ping; what is returned waits for it."""

@@ -22,11 +22,13 @@ def maintain(json: JsonOption = False, env_file: EnvFileOption = None) -> None:
         dropped = maintenance.drop_old_months(db, keep_days=ctx.settings.history_days)
         healed, spent = maintenance.heal_hints(db)
         old_runs = maintenance.drop_old_runs(db, keep_days=ctx.settings.runs_days)
+        old_events = maintenance.drop_old_events(db, keep_days=ctx.settings.runs_days)
         data = {
             "dropped": dropped,
             "accounts_healed": healed,
             "hints_dropped": spent,
             "runs_forgotten": old_runs,
+            "events_forgotten": old_events,
         }
         runs.record_run(
             db, "maintain", duration_seconds=time.monotonic() - started, exit_code=0, outcome=data
@@ -36,5 +38,6 @@ def maintain(json: JsonOption = False, env_file: EnvFileOption = None) -> None:
             f"{healed} accounts healed" if healed else "",
             f"{spent} hints dropped" if spent else "",
             f"{old_runs} runs forgotten" if old_runs else "",
+            f"{old_events} events forgotten" if old_events else "",
         ]
         ctx.emit(data, text="; ".join(word for word in words if word) or None)

@@ -39,3 +39,7 @@ def heal_hints(db: Database) -> tuple[int, int]:
 
 def drop_old_runs(db: Database, *, keep_days: int) -> int:
     return db.run("drop_old_runs", {"keep_days": keep_days})
+
+
+def drop_old_events(db: Database, *, keep_days: int) -> int:
+    return db.run("drop_old_events", {"keep_days": keep_days})

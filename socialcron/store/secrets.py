@@ -45,14 +45,16 @@ class KeyRing:
         return self._fernet.encrypt(json.dumps(credentials).encode()).decode()
 
     def decrypt(self, text: str, *, account_id: int) -> dict[str, Any]:
-        """Raises ConfigError naming the account when no key of the ring opens `text`."""
+        """The credentials of an account; otherwise like `open`."""
+        hint = "Put the key they were stored with back into the ring, or add the credentials again."
+        return self.open(text, f"the credentials of account {account_id}", hint=hint)
+
+    def open(self, text: str, what: str, *, hint: str) -> dict[str, Any]:
+        """What `encrypt` was given. Raises ConfigError naming `what` when no key of the ring opens `text`."""
         try:
             opened: dict[str, Any] = json.loads(self._fernet.decrypt(text.encode()))
         except InvalidToken as exc:
-            raise ConfigError(
-                f"no key in SOCIALCRON_SECRET_KEY can open the credentials of account {account_id}",
-                hint="Put the key they were stored with back into the ring, or add the credentials again.",
-            ) from exc
+            raise ConfigError(f"no key in SOCIALCRON_SECRET_KEY can open {what}", hint=hint) from exc
         return opened
 
     def position(self, text: str) -> int | None:

@@ -1,0 +1,82 @@
+"""Messages to people, by any service that the library apprise knows: mail, Slack, Telegram, ntfy and many more.
+
+https://github.com/caronc/apprise/wiki has the URL of each. Importing it takes 0.1 s, so that happens late.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from socialcron.errors import BadInput, Unavailable
+
+if TYPE_CHECKING:
+    from apprise import Apprise
+
+_MAIL = ("mailto", "mailtos")
+
+
+def check(url: str) -> None:
+    """Raises BadInput unless apprise can make something of it; no service is asked."""
+    if len(url.split()) != 1:
+        raise BadInput(
+            "that is not one apprise URL, but none or several",
+            hint="One for each subscription: a message that fails at one of two would reach the other again and again.",
+        )
+    _service(url)
+
+
+def send(url: str, *, title: str, body: str) -> None:
+    """Send plain text. Returns once the service has it. May take as long as the service likes.
+
+    Raises Unavailable with what apprise says of it, for services tell it no more; the caller redacts that.
+    """
+    from apprise import NotifyFormat
+
+    result = _service(url).notify(title=title, body=body, body_format=NotifyFormat.TEXT)
+    if not result:
+        said = "; ".join(dict.fromkeys(entry.message for entry in result.logs()))
+        raise Unavailable(said or "apprise could not send it, and says no more")
+
+
+def secrets_in(url: str) -> list[str]:
+    """The parts of an apprise URL that may be passwords or tokens, which stand in other places for each service.
+
+    Hosts with a dot are left out, and all but the password of a mail address: errors would say nothing without.
+    """
+    try:
+        parts = urlsplit(url)
+        host, password = parts.hostname or "", parts.password or ""
+    except ValueError:
+        return [url]
+    found = [url, password]
+    values = [pair.partition("=") for pair in parts.query.split("&")]
+    if parts.scheme in _MAIL:
+        found += [value for name, _, value in values if name.lower() in ("pass", "password")]
+    else:
+        found += [parts.username or "", *parts.path.split("/"), *(value for _, _, value in values)]
+        found += [parts.netloc.rpartition("@")[2], host] if "." not in host and host != "localhost" else []
+    return list({form for text in found for form in (text, unquote(text)) if text})
+
+
+def _service(url: str) -> Apprise:
+    from apprise import Apprise, AppriseAsset, NotifyFormat
+
+    logging.getLogger("apprise").propagate = False  # what it has to say is in the result
+    asset = AppriseAsset(
+        app_id="socialcron",
+        app_desc="socialcron",
+        async_mode=False,  # its threads would keep a process from ending while a service hangs
+        service_timeout=0,  # the same
+        storage_mode="memory",
+    )
+    found = Apprise(asset=asset)
+    if not found.add(url):
+        raise BadInput(
+            "apprise does not know what to do with that URL",
+            hint="As in mailtos://user:password@example.com; https://github.com/caronc/apprise/wiki has them all.",
+        )
+    for service in found:
+        service.notify_format = NotifyFormat.TEXT
+    return found
