@@ -3,9 +3,9 @@
 Columns (JSONL: keys): account (an id, or platform:handle) and any of text, at, tz, media, alt, link, thread,
 first_comment, poll, key, priority, max_attempts, draft, variants; and PLATFORM.FIELD, as in youtube.title, for what
 differs on one platform. Lists are JSON arrays; in CSV cells media, alt and poll may also be separated by ";" and thread
-parts by lines of "---". `at` is read as by `posts add`, empty means now. With a `key` per line a second import changes
-nothing. What `export posts` writes is read back: in CSV, the ' that it puts in front of texts a spreadsheet would run
-is taken away, and columns that only it has are passed over.
+parts by lines of "---". `at` is read as by `posts add`; empty means now, next-slot the account's next free one. With a
+`key` per line a second import changes nothing. What `export posts` writes is read back: in CSV, the ' that it puts in
+front of texts a spreadsheet would run is taken away, and columns that only it has are passed over.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ COLUMNS = (
     *("account", "text", "at", "tz", "media", "alt", "link", "thread", "first_comment", "poll"),
     *("key", "priority", "max_attempts", "draft", "variants"),
 )
+NEXT_SLOT = "next-slot"  # as `at`
 _FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "": False}
 
 
@@ -50,6 +51,7 @@ class Row:
     errors: list[str] = field(default_factory=list)
     draft: Draft | None = None
     id: int | None = None  # of the post; None: not stored
+    due_at: datetime | None = None  # of the post, or the one there would be
     existing: bool = False
 
     @property
@@ -57,7 +59,11 @@ class Row:
         status = "error" if self.errors else "exists" if self.existing else "ok"
         found: dict[str, Any] = {"line": self.line, "status": status, "errors": self.errors}
         if self.draft is not None:
-            found |= {"account_id": self.draft.account_ids[0], "due_at": self.draft.due_at, "id": self.id}
+            found |= {
+                "account_id": self.draft.account_ids[0],
+                "due_at": self.due_at or self.draft.due_at,
+                "id": self.id,
+            }
         return found
 
 
@@ -119,6 +125,7 @@ def import_posts(
         good[index].errors += errors
     for row, post in zip(good, plan.posts, strict=bool(plan.posts)):
         row.existing = post.existing
+        row.due_at = post.due_at
         row.id = post.id if post.existing or not dry_run else None
     if any(row.errors for row in rows):
         for row in rows:
@@ -210,13 +217,15 @@ def _compose(row: Row, accounts: Mapping[str, Any], settings: Settings, now: dat
         row.errors.append(account)
     zone = attempt("tz", lambda: zone_named(_text(values, "tz")) if "tz" in values else None)
 
+    next_slot = values.get("at") == NEXT_SLOT
+
     def when() -> datetime | None:
         def local() -> tzinfo | None:
             return zone or settings.zone()
 
         return parse_when(_text(values, "at") or "now", zone=local, now=now).at
 
-    due_at = attempt("at", when)
+    due_at = None if next_slot else attempt("at", when)
     content = Content(
         text=attempt("text", lambda: _text(values, "text") or None),
         media=attempt("media", lambda: _media(values, settings.media_root), []),
@@ -235,6 +244,7 @@ def _compose(row: Row, accounts: Mapping[str, Any], settings: Settings, now: dat
             account_ids=(account.id,),
             content=content,
             due_at=due_at,
+            next_slot=next_slot,
             external_key=key,
             priority=priority,
             max_attempts=max_attempts,

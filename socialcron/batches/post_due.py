@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from socialcron.batches.runner import Ended, Job
 
 COMMAND = "post-due"
+RECURRENCES = 20  # filled by one run at most: what is due does not wait for all of next month
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +76,11 @@ def run(db: Database, settings: Settings, options: Options) -> Summary:
             db, settings, threshold_minutes=settings.stuck_threshold_minutes
         ).total
         due = replace(due, wakeups_due=True)
+    if due.recurrences_due:
+        from socialcron.batches.planning import fill_recurrences
+
+        if fill_recurrences(db, limit=RECURRENCES):
+            due = replace(due, wakeups_due=True)
     claim = Claim(token=uuid4())
     with watched_signals() as signals:
         posts_due = due.accounts_due or due.wakeups_due

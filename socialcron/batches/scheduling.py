@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from socialcron.batches.validation import find_problems, text_problem
 from socialcron.model import Account
 from socialcron.settings import Settings
 from socialcron.store.engine import Database
-from socialcron.store.scheduling import Draft, Scheduled, add_posts, find_known_keys
+from socialcron.store.scheduling import Draft, Scheduled, add_posts, find_known_keys, find_unslotted_accounts
 from socialcron.store.tokens import AccountRow
 from socialcron.whens import is_past
 
@@ -47,10 +47,12 @@ def schedule(
         for account_id in draft.account_ids
     ]
     known = find_known_keys(db, keyed)
+    slotting = {account_id for draft in drafts if draft.next_slot for account_id in draft.account_ids}
+    unslotted = find_unslotted_accounts(db, sorted(slotting)) if slotting else set()
     errors: dict[int, list[str]] = {}
     for index, draft in enumerate(drafts):
         new = [accounts[id] for id in draft.account_ids if (id, draft.external_key) not in known]
-        if found := _errors(draft, new, settings, now):
+        if found := find_errors(draft, new, settings, now, unslotted=unslotted):
             errors[index] = found
     if errors:
         return Plan(errors=errors)
@@ -65,7 +67,15 @@ def schedule(
     return Plan(errors=errors) if errors else Plan(posts=posts)
 
 
-def _errors(draft: Draft, accounts: Sequence[AccountRow], settings: Settings, now: datetime) -> list[str]:
+def find_errors(
+    draft: Draft,
+    accounts: Sequence[AccountRow],
+    settings: Settings,
+    now: datetime,
+    *,
+    unslotted: Collection[int] = (),
+) -> list[str]:
+    """What keeps the draft from these accounts. unslotted: accounts without slots."""
     errors = []
     if draft.external_key is not None and (problem := text_problem(draft.external_key)):
         errors.append(f"key {problem}")
@@ -75,4 +85,8 @@ def _errors(draft: Draft, accounts: Sequence[AccountRow], settings: Settings, no
         named = Account(id=row.id, platform=row.platform, handle=row.handle)
         found = find_problems(draft.content, platform=row.platform, settings=row.settings, host=settings)
         errors += [f"{named}: {problem}" for problem in found]
+        if draft.next_slot and row.id in unslotted:
+            errors.append(
+                f"{named}: it has no slots; `socialcron accounts slots {row.id} --set ...` sets them"
+            )
     return errors

@@ -38,6 +38,7 @@ from socialcron.commands.display import (
     show,
     table,
 )
+from socialcron.commands.slots import slots_command
 from socialcron.errors import AuthExpired, BadInput, PlatformError, Unavailable, UsageError
 from socialcron.exitcodes import ExitCode
 from socialcron.platforms import registry
@@ -628,6 +629,16 @@ def set_command(
             if settings
             else f"account {account_id} now has no settings",
         )
+
+
+app.command(
+    "slots",
+    epilog=example(
+        "socialcron accounts slots 3 --set 'mon-fri 09:00,17:30' --set 'sat 11:00' \\",
+        "    --tz Europe/Berlin",
+        "socialcron accounts slots 3",
+    ),
+)(slots_command)
 
 
 @app.command("enable", epilog=example("socialcron accounts enable 3"))

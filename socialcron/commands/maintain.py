@@ -12,21 +12,26 @@ app = single_app()
 
 @app.command(epilog=example("socialcron maintain"))
 def maintain(json: JsonOption = False, env_file: EnvFileOption = None) -> None:
-    """Drop history past its retention, make next month's partitions, heal hints, forget old runs. For once a day.
+    """Drop history past its retention, make next month's partitions and posts, heal hints. For once a day.
 
-    Nothing breaks where it never runs: writers make the partitions they need, and a claim heals what it looks at.
+    Nothing breaks where it never runs: writers make the partitions they need, a claim heals what it looks at, and
+    post-due makes the posts of recurrences.
     """
     with cron_job("maintain", json=json, env_file=env_file) as ctx:
+        from socialcron.batches.planning import fill_recurrences
+
         started, db = time.monotonic(), ctx.database
         maintenance.ensure_months(db)
         dropped = maintenance.drop_old_months(db, keep_days=ctx.settings.history_days)
         healed, spent = maintenance.heal_hints(db)
+        planned = fill_recurrences(db, limit=100_000)
         old_runs = maintenance.drop_old_runs(db, keep_days=ctx.settings.runs_days)
         old_events = maintenance.drop_old_events(db, keep_days=ctx.settings.runs_days)
         data = {
             "dropped": dropped,
             "accounts_healed": healed,
             "hints_dropped": spent,
+            "posts_planned": planned,
             "runs_forgotten": old_runs,
             "events_forgotten": old_events,
         }
@@ -37,6 +42,7 @@ def maintain(json: JsonOption = False, env_file: EnvFileOption = None) -> None:
             f"dropped {', '.join(dropped)}" if dropped else "",
             f"{healed} accounts healed" if healed else "",
             f"{spent} hints dropped" if spent else "",
+            f"{planned} posts planned" if planned else "",
             f"{old_runs} runs forgotten" if old_runs else "",
             f"{old_events} events forgotten" if old_events else "",
         ]

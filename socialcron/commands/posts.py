@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -42,7 +42,10 @@ from socialcron.whens import When, is_past, parse_span, parse_when, zone_named
 
 if TYPE_CHECKING:
     from socialcron.store.inspection import PostDetail
+    from socialcron.store.scheduling import Draft
     from socialcron.store.tokens import AccountRow
+
+SHOWN_OCCURRENCES = 5
 
 app = group_app(
     "Write, inspect, approve, retry and settle posts.", "socialcron posts list", "socialcron posts add --help"
@@ -86,6 +89,7 @@ ForOption = Annotated[
         help="What differs on a platform: x.text=..., tiktok.media=..., youtube.title=...; repeat.",
     ),
 ]
+NextSlotOption = Annotated[bool, typer.Option("--next-slot", help="At the next free of the account's hours.")]
 TzOption = Annotated[
     str | None,
     typer.Option("--tz", metavar="ZONE", help="Zone of times without an offset, as in Europe/Berlin."),
@@ -101,6 +105,9 @@ TzOption = Annotated[
         "    --media sun.jpg --alt 'The sun'",
         "socialcron posts add --account 4 --account 5 --text 'Our film' \\",
         "    --media film.mp4 --for youtube.title='The film' --for x.text='Out now'",
+        "socialcron posts add --account 3 --text 'When it suits' --next-slot",
+        "socialcron posts add --account 3 --text 'Good Monday!' --repeat weekly \\",
+        "    --at 'next monday 9am Europe/Berlin'",
     ),
 )
 def add_command(
@@ -118,8 +125,22 @@ def add_command(
     poll_hours: PollHoursOption = 24,
     for_: ForOption = None,
     at: Annotated[
-        str, typer.Option("--at", metavar="WHEN", help="now, +10m, or ISO 8601: 2026-12-01T09:00+01:00.")
-    ] = "now",
+        str | None,
+        typer.Option(
+            "--at",
+            metavar="WHEN",
+            help="now, +10m, 2026-12-01T09:00+01:00, 'tomorrow 9am'. [default: now]",
+        ),
+    ] = None,
+    next_slot: NextSlotOption = False,
+    repeat: Annotated[
+        str | None,
+        typer.Option(
+            "--repeat",
+            metavar="RULE",
+            help="Again and again: hourly, daily, weekdays, weekly, monthly, yearly, or an RRULE.",
+        ),
+    ] = None,
     tz: TzOption = None,
     draft: Annotated[bool, typer.Option("--draft", help="Wait for `socialcron posts approve`.")] = False,
     key: Annotated[
@@ -140,13 +161,20 @@ def add_command(
             "--max-attempts", metavar="N", min=1, max=100, help="Tries before the post counts as failed."
         ),
     ] = 4,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be stored, and when it is due; store nothing.")
+    ] = False,
     json: JsonOption = False,
     env_file: EnvFileOption = None,
 ) -> None:
     """Schedule a post on one or more accounts. Everything is checked before anything is stored.
 
-    A time without an offset is read in --tz or TZ. A local time that occurs twice, when clocks go back, means the
-    first; one that they skip is refused. +10m is another time on each call, so it does not go with --key.
+    A time without an offset is read in --tz or TZ; a zone at its end beats both. A local time that occurs twice, when
+    clocks go back, means the first; one that they skip is refused. +10m is another time on each call, so it does not
+    go with --key.
+
+    --next-slot takes the next free of the account's hours (`socialcron accounts slots`). --repeat makes a post for each
+    occurrence, some weeks ahead (`socialcron recurrences`): 9 o'clock stays 9 o'clock when clocks change.
 
     --for says what differs on one platform: text, link, media, alt, thread, first_comment, thumbnail, or one of its
     own options, which `socialcron platforms show NAME` lists.
@@ -165,6 +193,12 @@ def add_command(
 
         if key == "":  # an unset variable of a script, which believes its posts to be guarded
             raise BadInput("the key is empty", hint="Leave out --key where there is none.")
+        if next_slot and (at is not None or repeat is not None):
+            raise UsageError("--next-slot is a time of its own: leave out --at and --repeat")
+        if repeat is not None and key is not None:
+            raise UsageError(
+                "--key does not go with --repeat", hint="`socialcron recurrences list` shows what there is."
+            )
         content = Content(
             text=text,
             media=media_rows(media or (), alt or (), ctx.settings.media_root),
@@ -176,22 +210,36 @@ def add_command(
         )
         accounts = find_accounts(ctx, account)
         now = database_clock(ctx.database)
-        when = read_when(ctx, at, tz, now)
+        when = When(at=None) if next_slot else read_when(ctx, at or "now", tz, now)
         draft_post = Draft(
             account_ids=tuple(accounts),
             content=content,
             due_at=when.at,
+            next_slot=next_slot,
             external_key=key,
             priority=priority,
             max_attempts=max_attempts,
             needs_approval=draft,
         )
-        plan = schedule(ctx.database, [draft_post], accounts=accounts, settings=ctx.settings, now=now)
+        zone = display_zone(ctx.settings)
+        notes = [when.note] if when.note else []
+        notes += [
+            f"account {id} is {row.status}: nothing goes out"
+            for id, row in accounts.items()
+            if row.status != "active"
+        ]
+        notes += ["this was a dry run: nothing was stored"] if dry_run else []
+        if repeat is not None:
+            _add_recurrences(ctx, draft_post, repeat, when, tz, now, accounts, notes, dry_run=dry_run)
+            return
+        plan = schedule(
+            ctx.database, [draft_post], accounts=accounts, settings=ctx.settings, now=now, dry_run=dry_run
+        )
         if problems := plan.problems():
             raise bad_posts(problems)
         posts = [
             {
-                "id": post.id,
+                "id": post.id if post.existing or not dry_run else None,
                 "account_id": post.account_id,
                 "status": post.status,
                 "due_at": post.due_at,
@@ -199,22 +247,69 @@ def add_command(
             }
             for post in plan.posts
         ]
-        zone = display_zone(ctx.settings)
         lines = [
-            f"post {post.id} on {accounts[post.account_id].platform} {clean(accounts[post.account_id].handle)}: "
+            ("a post" if dry_run and not post.existing else f"post {post.id}")
+            + f" on {accounts[post.account_id].platform} {clean(accounts[post.account_id].handle)}: "
             + ("there already, " if post.existing else "waits for approval, " if draft else "")
             + f"due {moment(post.due_at, zone)}"
             for post in plan.posts
         ]
-        notes = [when.note] if when.note else []
-        notes += [
-            f"account {id} is {row.status}: nothing goes out"
-            for id, row in accounts.items()
-            if row.status != "active"
-        ]
         ctx.emit(
             {"posts": posts, "notes": notes}, text="\n".join([*lines, *(f"Note: {note}" for note in notes)])
         )
+
+
+def _add_recurrences(
+    ctx: CommandContext,
+    draft: Draft,
+    repeat: str,
+    when: When,
+    tz: str | None,
+    now: datetime,
+    accounts: Mapping[int, AccountRow],
+    notes: list[str],
+    *,
+    dry_run: bool,
+) -> None:
+    """A recurrence on each account, and what it begins with."""
+    from socialcron.batches.calendar import read_rule
+    from socialcron.batches.planning import add_recurrences
+    from socialcron.store.planning import Rule
+
+    zone = when.zone or (zone_named(tz) if tz is not None else ctx.settings.zone())
+    if zone is None:
+        raise BadInput(
+            "--repeat needs a time zone, for its hour stays the same when clocks change",
+            hint="Pass --tz Europe/Berlin, or set TZ.",
+        )
+    start = (when.at or now).astimezone(zone).replace(tzinfo=None, microsecond=0)
+    rule = Rule(rrule=read_rule(repeat, start, zone), starts_at=start, zone=str(zone))
+    made = add_recurrences(
+        ctx.database, draft, rule, accounts=accounts, settings=ctx.settings, now=now, dry_run=dry_run
+    )
+    data = [
+        {
+            "id": None if dry_run else one.recurrence_id,
+            "account_id": one.account_id,
+            "rrule": rule.rrule,
+            "starts_at": start,
+            "zone": rule.zone,
+            "posts": len(one.due_ats),
+            "next": one.due_ats[:SHOWN_OCCURRENCES],
+        }
+        for one in made
+    ]
+    lines = []
+    for one in made:
+        row = accounts[one.account_id]
+        what = "a recurrence" if dry_run else f"recurrence {one.recurrence_id}"
+        lines.append(
+            f"{what} on {row.platform} {clean(row.handle)}: {rule.rrule}, {_counted(one.due_ats, 'post')} so far"
+        )
+        lines += [f"  {moment(at, zone)}" for at in one.due_ats[:SHOWN_OCCURRENCES]]
+    ctx.emit(
+        {"recurrences": data, "notes": notes}, text="\n".join([*lines, *(f"Note: {note}" for note in notes)])
+    )
 
 
 @app.command(
@@ -416,8 +511,15 @@ def explain_command(post_id: IdArgument, json: JsonOption = False, env_file: Env
                 "message": reason.message,
                 "advice": reason.advice,
                 "until": reason.until,
+                "recurrence_id": post.recurrence_id,
             },
-            text=f"post {post_id}, {post.status}: {clean(reason.message)}\n{clean(reason.advice)}",
+            text=f"post {post_id}, {post.status}: {clean(reason.message)}\n{clean(reason.advice)}"
+            + (
+                f"\nIt is one of recurrence {post.recurrence_id}: "
+                f"`socialcron recurrences show {post.recurrence_id}`."
+                if post.recurrence_id
+                else ""
+            ),
         )
 
 
@@ -533,11 +635,16 @@ def cancel_command(post_id: IdArgument, json: JsonOption = False, env_file: EnvF
 
 
 @app.command(
-    "reschedule", epilog=example("socialcron posts reschedule 42 --at 2026-12-01T09:00 --tz Europe/Berlin")
+    "reschedule",
+    epilog=example(
+        "socialcron posts reschedule 42 --at 'tomorrow 9am Europe/Berlin'",
+        "socialcron posts reschedule 42 --next-slot",
+    ),
 )
 def reschedule_command(
     post_id: IdArgument,
-    at: Annotated[str, typer.Option("--at", metavar="WHEN", help="As for `posts add`.")],
+    at: Annotated[str | None, typer.Option("--at", metavar="WHEN", help="As for `posts add`.")] = None,
+    next_slot: NextSlotOption = False,
     tz: TzOption = None,
     json: JsonOption = False,
     env_file: EnvFileOption = None,
@@ -547,11 +654,13 @@ def reschedule_command(
         from socialcron.store.scheduling import database_clock
         from socialcron.store.steering import reschedule_post
 
+        if (at is None) != next_slot:
+            raise UsageError("say one of --at WHEN and --next-slot")
         now = database_clock(ctx.database)
-        when = read_when(ctx, at, tz, now)
+        when = When(at=None) if at is None else read_when(ctx, at, tz, now)
         if is_past(when.at, now):
             raise BadInput(f"{at!r} has passed", hint="To publish at once: --at now.")
-        changed = reschedule_post(ctx.database, post_id, when.at)
+        changed = reschedule_post(ctx.database, post_id, when.at, next_slot=next_slot)
         if changed is None:
             raise no_post(post_id)
         result, due_at = changed

@@ -335,6 +335,7 @@ _KINDS: dict[str, type[SocialcronError]] = {
     "23503": BadInput,  # foreign key
     "23514": BadInput,  # check
     "P0001": BadInput,  # RAISE in one of our functions
+    "P0002": BadInput,  # one of them did not find what it was asked for
 }
 
 _HINTS: dict[type[SocialcronError], str] = {

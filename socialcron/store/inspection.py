@@ -43,6 +43,8 @@ class PostDetail:
     heartbeat_at: datetime | None
     lease_until: datetime | None
     allow_duplicate: bool
+    recurrence_id: int | None
+    occurs_at: datetime | None
     created_at: datetime
     updated_at: datetime
     text: str | None
@@ -93,6 +95,7 @@ class PostFacts:
 
     id: int
     status: str
+    recurrence_id: int | None
     due_at: datetime
     ready_at: datetime | None
     retry_at: datetime | None

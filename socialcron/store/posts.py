@@ -26,6 +26,7 @@ class DueWork:
     wakeups_due: bool
     posts_stuck: bool
     unconfirmed_due: bool
+    recurrences_due: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

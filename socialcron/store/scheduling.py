@@ -18,11 +18,15 @@ CHUNK = 500  # posts per statement
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """One content for some accounts: a post each. `due_at` None means now. `line`: where it was read, if in a file."""
+    """One content for some accounts: a post each. `due_at` None means now. `line`: where it was read, if in a file.
+
+    next_slot: due at the next free slot of each account; `due_at` is not looked at.
+    """
 
     account_ids: tuple[int, ...]
     content: Content
     due_at: datetime | None = None
+    next_slot: bool = False
     external_key: str | None = None
     priority: int = 0
     max_attempts: int = 4
@@ -43,7 +47,7 @@ class Scheduled:
     same_payload: bool = True
 
 
-class _Undo(Exception):
+class Undo(Exception):
     """Rolls the transaction back."""
 
 
@@ -75,20 +79,21 @@ def add_posts(
 
     def add() -> None:
         found.clear()
+        slots: dict[int, datetime] = {}  # account -> the last one taken here
         with db.transaction():
             for start in range(0, len(drafts), CHUNK):
                 chunk = drafts[start : start + CHUNK]
-                found.extend(_add_chunk(db, chunk))
+                found.extend(_add_chunk(db, chunk, slots))
                 progress(len(chunk))
             if dry_run or not all(post.same_payload for post in found):
-                raise _Undo
+                raise Undo
 
-    with suppress(_Undo):
+    with suppress(Undo):
         db.retrying(add)
     return found
 
 
-def _add_chunk(db: Database, drafts: Sequence[Draft]) -> list[Scheduled]:
+def _add_chunk(db: Database, drafts: Sequence[Draft], slots: dict[int, datetime]) -> list[Scheduled]:
     ids = [row["id"] for row in db.rows("draw_content_ids", {"count": len(drafts)}, into=dict)]
     by_content = dict(zip(ids, drafts, strict=True))
     rows = [
@@ -101,6 +106,7 @@ def _add_chunk(db: Database, drafts: Sequence[Draft]) -> list[Scheduled]:
             "content_id": content_id,
             "account_id": account_id,
             "due_at": draft.due_at.isoformat() if draft.due_at else None,
+            "next_slot": draft.next_slot,
             "external_key": draft.external_key,
             "priority": draft.priority,
             "max_attempts": draft.max_attempts,
@@ -108,6 +114,7 @@ def _add_chunk(db: Database, drafts: Sequence[Draft]) -> list[Scheduled]:
         for content_id, draft in by_content.items()
         for account_id in draft.account_ids
     ]
+    _take_slots(db, wanted, slots)
     found = {(row["content_id"], row["account_id"]): row for row in _posts(db, "add_posts", wanted)}
     if refused := [want for want in wanted if (want["content_id"], want["account_id"]) not in found]:
         for row in _posts(db, "find_posts_by_key", refused):
@@ -120,6 +127,31 @@ def _add_chunk(db: Database, drafts: Sequence[Draft]) -> list[Scheduled]:
         for want in wanted
         if (row := found[want["content_id"], want["account_id"]])
     ]
+
+
+def _take_slots(db: Database, wanted: Sequence[dict[str, Any]], slots: dict[int, datetime]) -> None:
+    """Give each post that wants one its slot, unless its key has a post. In id order, for each account stays locked."""
+    wanting = [want for want in wanted if want["next_slot"]]
+    keyed = [
+        (want["account_id"], want["external_key"]) for want in wanting if want["external_key"] is not None
+    ]
+    known = find_known_keys(db, keyed)
+    for want in sorted(wanting, key=lambda want: want["account_id"]):
+        account_id = want["account_id"]
+        if (account_id, want["external_key"]) not in known:
+            slots[account_id] = take_slot(db, account_id, after=slots.get(account_id))
+            want["due_at"] = slots[account_id].isoformat()
+
+
+def take_slot(db: Database, account_id: int, *, after: datetime | None = None) -> datetime:
+    """The account's next free slot, kept until the transaction ends; `after` one taken in it. BadInput: none."""
+    slot: datetime = db.value("next_slot", {"account_id": account_id, "after": after})
+    return slot
+
+
+def find_unslotted_accounts(db: Database, account_ids: Sequence[int]) -> set[int]:
+    rows = db.rows("find_unslotted_accounts", {"account_ids": list(account_ids)}, into=dict)
+    return {row["id"] for row in rows}
 
 
 def _posts(db: Database, query: str, wanted: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from socialcron.content import Content
 from socialcron.errors import BadInput, Conflict
 from socialcron.store import posts
 from socialcron.store.engine import Database
-from socialcron.store.scheduling import content_row
+from socialcron.store.scheduling import content_row, take_slot
 
 Result = Literal["done", "requested", "too_late"]
 
@@ -87,9 +87,11 @@ def release_post(db: Database, post_id: int) -> bool | None:
 
 
 def reschedule_post(
-    db: Database, post_id: int, due_at: datetime | None
+    db: Database, post_id: int, due_at: datetime | None, *, next_slot: bool = False
 ) -> tuple[Result, datetime | None] | None:
     """Give it another time (None: now), also after it failed, was missed or cancelled. None: no such post.
+
+    next_slot: the next free slot of its account instead. Raises BadInput where there is none.
 
     Returns what came of it and the new time; None for the time where it is too late.
     """
@@ -106,7 +108,8 @@ def reschedule_post(
                     f"post {post_id} is being cancelled",
                     hint=f"Look again in a minute: `socialcron posts show {post_id}`.",
                 )
-            row = db.row("reschedule_post", {"post_id": post_id, "due_at": due_at}, into=dict)
+            slot = take_slot(db, post.account_id) if next_slot else None
+            row = db.row("reschedule_post", {"post_id": post_id, "due_at": slot or due_at}, into=dict)
             assert row is not None
             return "requested" if post.status == "processing" else "done", row["due_at"]
 
@@ -332,6 +335,7 @@ def _store(
     new_id: int = db.value("draw_content_ids", {"count": 1})
     db.run("add_contents", {"contents": Jsonb([content_row(new_id, content, needs_approval=needs_approval)])})
     db.run("repoint_posts", {"content_id": new_id, "post_ids": [user.id for user in changed]})
+    db.run("repoint_recurrences", {"new_id": new_id, "old_id": content_id})
 
 
 def _params(content: Content) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 -- Everything that can keep one post from going out. Uses the primary keys, runs_command_idx, posts_ready_idx and
 -- publish_attempts_sent_idx. ahead: ready posts of the account that go first, counted up to 1000.
-SELECT p.id, p.status, p.due_at, p.ready_at, p.retry_at, p.held_at IS NOT NULL AS held, p.attempt, p.max_attempts,
+SELECT p.id, p.status, p.recurrence_id, p.due_at, p.ready_at, p.retry_at, p.held_at IS NOT NULL AS held, p.attempt, p.max_attempts,
        p.first_claimed_at IS NOT NULL AS claimed_before, p.cancel_requested_at IS NOT NULL AS cancel_requested,
        coalesce(p.lease_until > now(), false) AND p.claim_token IS NOT NULL AS in_work,
        p.reconcile_at, p.heartbeat_at, p.error_class, p.last_error, p.url, p.posted_at, p.incomplete_at_step,

@@ -16,6 +16,7 @@ RULES = Rules(
 READY = PostFacts(
     id=7,
     status="scheduled",
+    recurrence_id=None,
     due_at=NOW - timedelta(seconds=5),
     ready_at=NOW - timedelta(seconds=5),
     retry_at=None,

@@ -46,7 +46,19 @@ def test_every_help__reads_well_on_80_columns(
 
 
 @pytest.mark.parametrize(
-    "group", ["accounts", "db", "export", "keys", "metrics", "platforms", "posts", "profiles", "subscriptions"]
+    "group",
+    [
+        "accounts",
+        "db",
+        "export",
+        "keys",
+        "metrics",
+        "platforms",
+        "posts",
+        "profiles",
+        "recurrences",
+        "subscriptions",
+    ],
 )
 def test_group_help__says_whole_sentences_and_has_an_example(
     group: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

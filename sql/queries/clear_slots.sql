@@ -1,0 +1,1 @@
+DELETE FROM socialcron.queue_slots WHERE account_id = %(account_id)s
