@@ -328,13 +328,7 @@ class PublishJob:
         return outcome if status == "scheduled" else self._lost() if status is None else RELEASED
 
     def _release(self, reason: str, *, retry_in_seconds: float | None = None) -> str:
-        log.event(
-            "post_released",
-            level=log.DEBUG,
-            post_id=self._post.id,
-            platform=self._connection.account.platform,
-            reason=reason,
-        )
+        self._event("post_released", level=log.DEBUG, reason=reason)
         posts.return_post(
             self._desk.db,
             self._desk.token,
@@ -361,12 +355,12 @@ class PublishJob:
         return {"failed": FAILED, "cancelled": RELEASED}.get(status or "", RELEASED)
 
     def _lost(self) -> str:
-        log.event("claim_lost", level=log.WARNING, post_id=self._post.id)
+        self._event("claim_lost", level=log.WARNING)
         return RELEASED
 
     def _bug(self, exc: Exception) -> PlatformFailure:
         """A mistake of ours on the way to a request. Nothing was sent; it is tried again as other trouble is."""
-        log.event("bug", level=log.ERROR, exc_info=exc, post_id=self._post.id)
+        self._event("bug", level=log.ERROR, exc_info=exc)
         return PlatformFailure(f"a bug in socialcron ({type(exc).__name__}); see the log", retryable=True)
 
     def _end_attempt(self, attempt_id: int, exc: PlatformError) -> None:
@@ -380,6 +374,9 @@ class PublishJob:
         )
 
     def _log(self, name: str, exc: PlatformError, *, level: int, **fields: Any) -> None:
+        self._event(name, level=level, error_class=exc.error_class, error=str(exc), **fields)
+
+    def _event(self, name: str, *, level: int, **fields: Any) -> None:
         log.event(
             name,
             level=level,
@@ -387,8 +384,6 @@ class PublishJob:
             account_id=self._post.account_id,
             post_id=self._post.id,
             attempt=self._post.attempt,
-            error_class=exc.error_class,
-            error=str(exc),
             **fields,
         )
 

@@ -87,13 +87,9 @@ class Sending:
         else:
             self.confirm(sent)
         self._connection.note(session.seen)
-        log.event(
+        self._event(
             "post_published" if confirmed else "post_accepted",
-            platform=self._connection.account.platform,
-            account_id=self._post.account_id,
-            post_id=self._post.id,
             step=prepared.number,
-            attempt=self._post.attempt,
             duration_ms=round((now_seconds() - began) * 1000),
             url=confirmed and confirmed.url,
         )
@@ -140,7 +136,7 @@ class Sending:
         """Record a send that did not come back confirmed. What the adapter thinks counts only if nothing is open."""
         error = exc if isinstance(exc, PlatformError) else None
         if error is None:
-            log.event("send_failed", level=log.ERROR, exc_info=exc, post_id=self._post.id)
+            self._event("send_failed", level=log.ERROR, exc_info=exc)
             error = PlatformFailure("a bug in socialcron stopped the send; see the log", retryable=False)
         visible = "unsent" if session is None else session.visible
         # "You said that already" speaks against the absence, however it was proven.
@@ -181,16 +177,19 @@ class Sending:
                 look_in_seconds=look_in,
             )
         )
+        self._event("post_unconfirmed", level=log.WARNING, error=error, http_status=http_status)
+        return OutcomeUnknown(error, http_status=http_status)
+
+    def _event(self, name: str, *, level: int = log.INFO, **fields: Any) -> None:
         log.event(
-            "post_unconfirmed",
-            level=log.WARNING,
+            name,
+            level=level,
             platform=self._connection.account.platform,
             account_id=self._post.account_id,
             post_id=self._post.id,
-            error=error,
-            http_status=http_status,
+            attempt=self._post.attempt,
+            **fields,
         )
-        return OutcomeUnknown(error, http_status=http_status)
 
 
 def words(exc: PlatformError) -> str:

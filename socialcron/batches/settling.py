@@ -340,6 +340,7 @@ class SettleJob:
             account_id=self._post.account_id,
             post_id=self._post.id,
             step=self._attempt.step if self._attempt else None,
+            attempt=self._post.attempt,
             **fields,
         )
 
