@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,9 @@ from socialcron.platforms.http import USER_AGENT, _DeadlineBackend, _exchange, n
 MAX_REDIRECTS = 5
 CHUNK_BYTES = 64 * 1024
 _NAT64 = IPv6Network("64:ff9b::/96")  # https://www.rfc-editor.org/rfc/rfc6052#section-2.1
+# Not of the Internet at large, but global to some Pythons that we run on.
+# https://www.iana.org/assignments/iana-ipv4-special-registry https://www.iana.org/assignments/iana-ipv6-special-registry
+_SPECIAL = tuple(map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20", "5f00::/16")))
 _LATER = frozenset({408, 425, 429})
 
 Resolve = Callable[[str, int], Iterable[tuple[Any, ...]]]
@@ -106,7 +109,8 @@ def is_public(address: str) -> bool:
             return is_public(str(IPv4Address(int(ip) & 0xFFFF_FFFF)))
         if ip.sixtofour or ip.teredo or ip.is_site_local:
             return False
-    return ip.is_global and not (ip.is_multicast or ip.is_reserved)
+    special = any(ip in network for network in _SPECIAL if network.version == ip.version)
+    return ip.is_global and not (special or ip.is_multicast or ip.is_reserved)
 
 
 class _GuardedBackend(_DeadlineBackend):
