@@ -25,6 +25,9 @@ COSTLY = (
     "jinja2",
     "dateparser",
     "dateutil",
+    "apprise",
+    "requests",
+    "standardwebhooks",
     "socialcron.platforms",
 )
 RUN = """
