@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from standardwebhooks import Webhook
@@ -16,9 +17,11 @@ from standardwebhooks import Webhook
 from socialcron.batches import delivering
 from socialcron.platforms import webhooks
 from socialcron.settings import Settings
+from socialcron.store import sqlfiles
 from socialcron.store.engine import Database
 from tests.conftest import Cli
 from tests.integration.test_events import become, doubt
+from tests.integration.test_query_plans import named_indexes, nodes
 from tests.receivers import Mailbox, Receiver, free_port, mailbox, receiver
 from tests.world import World
 
@@ -36,6 +39,10 @@ def shop() -> Iterator[Receiver]:
 def mail() -> Iterator[Mailbox]:
     with mailbox() as running:
         yield running
+
+
+# Of the mail server: passwords without TLS are for loopback.
+pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning")
 
 
 def add_webhook(cli: Cli, tmp_path: Path, url: str, *more: object, name: str = "shop") -> None:
@@ -561,3 +568,45 @@ def test_payload__is_small_whatever_a_platform_says(
 
     assert len(shop.posted[0].body) < 8192
     assert json.loads(shop.posted[0].body)["data"]["text"] == "t" * 100
+
+
+def test_statements_of_a_run__use_their_index_and_read_no_whole_table(world: World) -> None:
+    """After months of events, with a receiver that has been gone for days, and most subscriptions told."""
+    world.run(
+        "INSERT INTO socialcron.subscriptions (name, channel, address, events)"
+        " SELECT 's' || n, 'webhook', 'sealed', '{failed}' FROM generate_series(1, 20) AS n"
+    )
+    world.run(
+        "WITH event AS (INSERT INTO socialcron.events (kind, data, created_at)"
+        "               SELECT 'failed', '{}', now() - n * interval '1 minute' FROM generate_series(1, 20000) AS n"
+        "               RETURNING event_id, created_at)"
+        " INSERT INTO socialcron.deliveries (event_id, subscription_id, status, next_at)"
+        " SELECT event_id, s.id, CASE WHEN late THEN 'waiting' ELSE 'delivered' END,"
+        "        CASE WHEN late THEN now() + interval '1 hour' END"
+        " FROM event, socialcron.subscriptions AS s,"
+        "      LATERAL (SELECT s.id = 1 AND event.created_at > now() - interval '5 days' AS late) AS l WHERE s.id < 4"
+    )
+    for table in ("subscriptions", "events", "deliveries"):
+        world.run(f"VACUUM (ANALYZE) socialcron.{table}")
+    claim = {"subscription_id": 1, "claim_token": uuid4(), "lease_seconds": 60.0, "most_tries": 10}
+    statements: dict[str, dict[str, Any] | None] = {
+        "due_subscriptions": None,
+        "claim_delivery": claim,
+        "claim_digest": claim | {"batch_size": 10_000},
+        "read_claimed_events": claim | {"batch_size": 20},
+        "record_delivered": claim | {"http_status": 200},
+        "postpone_deliveries": claim
+        | {"waits": [60.0], "retry_after": None, "http_status": None, "error": "no answer"},
+        "bury_deliveries": claim | {"subscription_ids": [1, 2]},
+        "drop_old_events": {"keep_days": 13},
+    }
+    for query, params in statements.items():
+        explained = world.db.connection.execute(
+            b"EXPLAIN (FORMAT JSON) " + sqlfiles.load(query), params
+        ).fetchone()
+        assert explained is not None
+        found = list(nodes(explained[0][0]["Plan"]))
+        read = {node["Relation Name"] for node in found if node["Node Type"] == "Seq Scan"}
+        used = {node["Index Name"] for node in found if "Index Name" in node}
+        assert read <= {"subscriptions"}, query
+        assert named_indexes(query) <= used, query
