@@ -271,7 +271,7 @@ class Identity:
 class LimitSeen:
     """What one answer said about a rate limit. None means the answer did not say.
 
-    `reset_at` is the platform's clock. `blocked` is True on 429 and its relatives.
+    `reset_at` is the platform's clock, and `answered_at` what that showed. `blocked` is True on 429 and its relatives.
     """
 
     family: str  # the endpoint family as the adapter names it: "publish", "media", "read", ...
@@ -280,6 +280,7 @@ class LimitSeen:
     reset_at: datetime | None = None
     retry_after: float | None = None
     blocked: bool = False
+    answered_at: datetime | None = None  # filled in by platforms/http.py
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ what it stores. The new pair is stored before anybody uses it.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -253,6 +254,8 @@ class Connection:
     def note(self, seen: list[LimitSeen]) -> None:
         """Remember what answers said about limits; an exhausted publish limit stops the account until its reset."""
         for limit in seen:
+            if limit.reset_at is not None and limit.answered_at is not None:  # two clocks, maybe hours apart
+                limit = replace(limit, reset_at=self._desk.now() + (limit.reset_at - limit.answered_at))
             self._limits[limit.family] = limit
             if limit.family == "publish" and limit.remaining == 0 and limit.reset_at is not None:
                 self.block((limit.reset_at - self._desk.now()).total_seconds())

@@ -677,7 +677,7 @@ def _retry_after(answer: Answer) -> float | None:
     if answer.retry_after is not None:
         return answer.retry_after
     reset_at = _reset_at(answer)
-    return max((reset_at - datetime.now(UTC)).total_seconds(), 0.0) if reset_at else None
+    return answer.seconds_until(reset_at) if reset_at else None
 
 
 def _reset_at(answer: Answer) -> datetime | None:

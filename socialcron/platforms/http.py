@@ -21,7 +21,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
@@ -170,18 +170,23 @@ class Answer:
             seconds = float(value)
         except ValueError:
             try:
-                seconds = (parsedate_to_datetime(value) - self._date).total_seconds()
-            except (ValueError, TypeError):
+                return self.seconds_until(parsedate_to_datetime(value))
+            except (ValueError, TypeError, OverflowError):
                 return None
         return min(max(seconds, 0.0), LONGEST_WAIT_SECONDS) if math.isfinite(seconds) else None
 
     @property
-    def _date(self) -> datetime:
-        """When the server answered, by its own clock; ours may be hours off."""
+    def date(self) -> datetime | None:
+        """When the server answered, by its own clock, in UTC; ours may be hours off. None: it did not say."""
         try:
-            return parsedate_to_datetime(self.headers.get("date", ""))
-        except (ValueError, TypeError):
-            return datetime.now(UTC)
+            return parsedate_to_datetime(self.headers.get("date", "")).astimezone(UTC)
+        except (ValueError, TypeError, OverflowError):
+            return None
+
+    def seconds_until(self, moment: datetime) -> float:
+        """From the answer to a moment that the server named, a month at most; 0 for one that has passed."""
+        seconds = (moment - (self.date or datetime.now(UTC))).total_seconds()
+        return min(max(seconds, 0.0), LONGEST_WAIT_SECONDS)
 
 
 class Http:
@@ -351,7 +356,7 @@ class Session:
                 self.visible = "unsent"
                 raise Unavailable(f"{self.where}: could not be reached ({_why(exc)})") from exc
             raise OutcomeUnknown(f"{self.where}: no answer to the request ({_why(exc)})") from exc
-        self.seen.extend(self.limits(answer))
+        self._note_limits(answer)
         if answer.status in REFUSALS:
             self.visible = "refused"
             raise self.explain(answer)
@@ -365,6 +370,9 @@ class Session:
             )
         return answer
 
+    def _note_limits(self, answer: Answer) -> None:
+        self.seen.extend(replace(seen, answered_at=answer.date) for seen in self.limits(answer))
+
     def _invisible(
         self, method: str, path: str, deadline: float, accept: frozenset[int], parts: dict[str, Any]
     ) -> Answer:
@@ -372,7 +380,7 @@ class Session:
             answer = self.http.exchange(self._build(method, path, parts), deadline)
         except httpx.HTTPError as exc:
             raise Unavailable(f"{self.where}: {method} failed ({_why(exc)})") from exc
-        self.seen.extend(self.limits(answer))
+        self._note_limits(answer)
         if not answer.ok and answer.status not in accept:
             raise self.explain(answer)
         if answer.broken:

@@ -15,7 +15,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from html.parser import HTMLParser
 from typing import Any, ClassVar, Literal
@@ -574,7 +574,7 @@ def _explain(answer: Answer, where: str) -> PlatformError:
     if status == 429:
         seconds = answer.retry_after
         if seconds is None and (reset := moment(answer.headers.get("x-ratelimit-reset"))):
-            seconds = max((reset - datetime.now(UTC)).total_seconds(), 0.0)
+            seconds = answer.seconds_until(reset)
         return RateLimited(said, retry_after=seconds, http_status=status)
     if status in (500, 503):
         return PlatformFailure(said, retryable=True, retry_after=answer.retry_after, http_status=status)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from functools import partial
 from html import unescape
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -602,11 +601,7 @@ def _retry_after(answer: Answer) -> float | None:
     bucket = _binding_bucket(answer)
     if bucket is None or bucket[2] is None:
         return answer.retry_after
-    try:
-        now = parsedate_to_datetime(answer.headers.get("date", ""))
-    except ValueError:
-        now = datetime.now(UTC)
-    return max((bucket[2] - now).total_seconds(), answer.retry_after or 0.0, 1.0)
+    return max(answer.seconds_until(bucket[2]), answer.retry_after or 0.0, 1.0)
 
 
 def _number(value: str | None) -> int | None:

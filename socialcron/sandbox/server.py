@@ -239,7 +239,7 @@ class Sandbox:
 
     def _serve_connection(self, sock: socket.socket) -> None:
         sock.settimeout(IDLE_SECONDS)
-        connection = Connection(sock)
+        connection = Connection(sock, lambda: self.clock.now())
         self._connections.add(connection)
         try:
             while not self._stopping and self._serve_request(connection):

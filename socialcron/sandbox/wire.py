@@ -11,8 +11,10 @@ import json
 import socket
 import struct
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, unquote, unquote_to_bytes
@@ -157,9 +159,10 @@ def _part(piece: bytes) -> Part:
 class Connection:
     """One client's connection, used by one thread."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, now: Callable[[], float] = time.time) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock = sock
+        self._now = now  # for the Date header
         self._buffer = b""
 
     def read_request(self) -> Request | None:
@@ -250,6 +253,7 @@ class Connection:
         """Send the answer in one call; `share` below 1 sends the whole head and that share of the body."""
         content = reply.content()
         lines = [f"HTTP/1.1 {reply.status} {REASONS.get(reply.status, 'Unknown')}"]
+        lines.append(f"Date: {formatdate(self._now(), usegmt=True)}")
         lines += [f"{name}: {value}" for name, value in reply.headers.items()]
         if content:
             lines.append(f"Content-Type: {reply.content_type}")

@@ -102,3 +102,20 @@ def test_reset_ratelimits__all_is_the_daily_wipe(world: World, cli: Cli) -> None
 
     assert cli("reset-ratelimits", "--all", "--json").data["reset"] == 1
     assert world.value("SELECT blocked_until <= now() FROM socialcron.accounts")
+
+
+@pytest.mark.parametrize("platform", ["mastodon", "bluesky", "x"])
+@pytest.mark.parametrize("days", [-3, 3])
+def test_a_platform_whose_clock_is_days_off__holds_the_account_for_minutes(
+    world: World, cli: Cli, platform: str, days: int
+) -> None:
+    """The reset it names is a moment of its own clock, which the Date header shows."""
+    post = world.post(world.account(platform))
+    world.sandbox.advance(days * 86_400)
+    world.sandbox.fault("429", platform=platform, visible_only=True, retry_after=300, count=1)
+
+    assert cli("post-due", "--json").data["retried"] == 1
+
+    assert world.row(post)["status"] == "scheduled"
+    held = world.value("SELECT blocked_until - now() FROM socialcron.accounts")
+    assert timedelta(seconds=200) < held < timedelta(seconds=400)
