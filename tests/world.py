@@ -98,6 +98,7 @@ class World:
             "refresh_until",
             "refreshed_at",
             "token_expires_at",
+            "refresh_expires_at",
         )
         self.run("UPDATE socialcron.posts SET " + ", ".join(f"{name} = {name} - {step}" for name in posts))
         self.run(
@@ -110,6 +111,11 @@ class World:
             "UPDATE socialcron.accounts SET " + ", ".join(f"{name} = {name} - {step}" for name in accounts)
         )
         self.run(f"UPDATE socialcron.account_wakeups SET ready_at = ready_at - {step}")
+        schedules = ("posted_at", "next_at", "slot_at", "lease_until")
+        self.run(
+            "UPDATE socialcron.metric_schedules SET "
+            + ", ".join(f"{name} = {name} - {step}" for name in schedules)
+        )
 
 
 @pytest.fixture
