@@ -21,12 +21,12 @@ def diagnose(settings: Settings, env_file: Path | None, environ: Mapping[str, st
     try:
         db = Database.connect(settings)
     except SocialcronError as exc:
-        yield _unreachable(exc)
+        yield _unreachable("database", exc)
         return
     try:
         yield from _with_database(db, settings)
     except DatabaseUnavailable as exc:
-        yield _unreachable(exc)
+        yield _unreachable("connection", exc)  # it was there a moment ago
     finally:
         db.close()
     if settings.read_url:
@@ -68,5 +68,5 @@ def _made(
         yield fail(name, str(exc.message), exc.hint or "Mend that, and run it again.")
 
 
-def _unreachable(exc: SocialcronError) -> Check:
-    return fail("database", f"{exc.message}; nothing else can be seen", exc.hint or "Check DATABASE_URL.")
+def _unreachable(name: str, exc: SocialcronError) -> Check:
+    return fail(name, f"{exc.message}; nothing else can be seen", exc.hint or "Check DATABASE_URL.")

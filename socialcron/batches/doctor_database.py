@@ -135,7 +135,7 @@ def check_schema(db: Database) -> Iterator[Check]:
 def check_privileges(db: Database) -> Iterator[Check]:
     missing = doctor.missing_privileges(db)
     if missing:
-        said = [f"{' '.join(sorted(row.privileges))} on {row.object}" for row in missing]
+        said = [f"{', '.join(sorted(row.privileges))} on {row.object}" for row in missing]
         yield fail(
             "privileges",
             f"{doctor.server(db).role} may not {some(said, 3)}",
@@ -190,9 +190,9 @@ def check_secret_key(db: Database, settings: Settings) -> Iterator[Check]:
     if found.unreadable:
         yield fail(
             "secret key",
-            f"no key opens the credentials of {some(found.unreadable)}",
+            f"no key opens the secrets of {some(found.unreadable)}",
             "Put the key they were stored with back into SOCIALCRON_SECRET_KEY, or give them anew: "
-            "`socialcron accounts reconnect`.",
+            "`socialcron accounts reconnect`, `subscriptions add`.",
             **data,
         )
     elif found.waiting:

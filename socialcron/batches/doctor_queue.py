@@ -15,7 +15,7 @@ from socialcron.store.engine import Database
 OVERDUE_WARN_SECONDS, OVERDUE_FAIL_SECONDS = 120.0, 600.0  # two ticks of cron; ten minutes
 TOKEN_DAYS = 7  # to `accounts refresh` a week is soon; what it cannot renew by then is a person's
 REQUIRED = "post-due"
-CRON = "Is it in the crontab of some host? crontab.example has it. Another period: SOCIALCRON_PERIODS."
+CRON = "Is it in the crontab of some host? `socialcron init` shows the lines. Another period: SOCIALCRON_PERIODS."
 
 
 def check_accounts(db: Database) -> Iterator[Check]:
@@ -208,12 +208,14 @@ def check_deliveries(db: Database) -> Iterator[Check]:
 
 def check_recurrences(db: Database) -> Iterator[Check]:
     if found := doctor.unfilled_recurrences(db):
-        first = found[0]
+        broken = next((row for row in found if row.last_error), None)
         yield warn(
             "recurrences",
-            f"{counted(len(found), 'recurrence')} should have new posts by now, the oldest for {span(first.seconds)}"
-            + (f": {first.last_error}" if first.last_error else ""),
-            "maintain makes them: let cron run it once a day.",
+            f"the next posts of {counted(len(found), 'recurrence')} are not made"
+            + (f"; of {broken.id}: {broken.last_error}" if broken else f", {span(found[0].seconds)} late"),
+            f"`socialcron recurrences show {broken.id}`; end it and write it anew."
+            if broken
+            else "post-due makes them, and maintain: are they in the crontab?",
             recurrences=[row.id for row in found],
         )
     else:

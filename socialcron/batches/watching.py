@@ -85,10 +85,8 @@ class Watch:
             return None
         from socialcron.batches import pinging
 
-        signals = {
-            ExitCode.OK: pinging.SUCCESS,
-            ExitCode.INTERRUPTED: pinging.LOG,
-        }  # the next run does the rest
+        # What was interrupted neither failed nor is done: the next run does the rest.
+        signals = {ExitCode.OK: pinging.SUCCESS, ExitCode.INTERRUPTED: pinging.LOG}
         body = {
             "run_id": run.run_id,
             "host": socket.gethostname(),

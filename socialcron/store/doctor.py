@@ -86,8 +86,9 @@ class Undelivered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unfilled:
+    """A recurrence. seconds: since its next posts should have been made; below 0: that is tried again then."""
+
     id: int
-    account_id: int
     last_error: str | None
     seconds: float
 

@@ -21,7 +21,7 @@ SERVERS = 3  # connections to each database, however many clients there are: the
 
 
 @contextmanager
-def transaction_pooler(database_url: str) -> Iterator[str]:
+def transaction_pooler(database_url: str, *, mode: str = "transaction") -> Iterator[str]:
     """Yields a URL for the same database through the pooler, which lets in to all others of that server, too.
 
     Skips where PgBouncer is not installed.
@@ -37,7 +37,7 @@ def transaction_pooler(database_url: str) -> Iterator[str]:
         f"""[databases]
 * = host={server["host"]} port={server.get("port") or 5432} user={server["user"]}
 [pgbouncer]
-pool_mode = transaction
+pool_mode = {mode}
 listen_addr = 127.0.0.1
 listen_port = {port}
 unix_socket_dir =
@@ -64,7 +64,8 @@ server_login_retry = 1
                 process.wait(0.05)
                 raise AssertionError((directory / "log").read_text())
         url = f"postgresql://{server['user']}@127.0.0.1:{port}/{server['dbname']}"
-        _assert_transaction_mode(url)
+        if mode == "transaction":
+            _assert_transaction_mode(url)
         yield url
     finally:
         process.terminate()

@@ -261,7 +261,7 @@ def test_a_database_that_goes_away_meanwhile__is_said_once(
     *_, guarded, last = batch.diagnose(settings, None, {})
 
     assert (guarded.name, guarded.state) == ("row level security", "ok")
-    assert (last.name, last.state) == ("database", "fail")
+    assert (last.name, last.state) == ("connection", "fail")
 
 
 def test_no_schema__fails_with_the_way_to_one(
@@ -345,6 +345,18 @@ def test_a_pooler__is_told_from_a_direct_connection(
     assert found["pooler"]["data"] == {"mode": "transaction"}
     failed = {name for name, check in found.items() if check["state"] == "fail"}
     assert failed == {"durability", "post-due"}  # the server of tests, and no cron
+
+
+@pytest.mark.direct("it brings its own")
+def test_a_pooler_in_another_mode__is_told_from_one_that_cannot_work(
+    doctor: Doctor, direct_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with transaction_pooler(direct_url, mode="session") as url:
+        monkeypatch.setenv("DATABASE_URL", url)
+        assert doctor()["pooler"]["data"] == {"mode": "session"}
+    with transaction_pooler(direct_url, mode="statement") as url:
+        monkeypatch.setenv("DATABASE_URL", url)
+        assert "statement pooling mode" in said(doctor()["connection"])
 
 
 @pytest.fixture
@@ -439,7 +451,7 @@ def test_credentials_that_no_key_opens__fail(
     monkeypatch.setenv("SOCIALCRON_SECRET_KEY", f"{new},{old}")
     assert "warn: 1 secret is under an older key | `socialcron keys rotate`" in said(doctor()["secret key"])
     monkeypatch.setenv("SOCIALCRON_SECRET_KEY", new)
-    assert f"fail: no key opens the credentials of account {account} |" in said(doctor()["secret key"])
+    assert f"fail: no key opens the secrets of account {account} |" in said(doctor()["secret key"])
     monkeypatch.delenv("SOCIALCRON_SECRET_KEY")
     assert "fail: SOCIALCRON_SECRET_KEY is not set" in said(doctor()["secret key"])
     world.run("UPDATE socialcron.accounts SET credentials = NULL")
@@ -660,7 +672,11 @@ def test_recurrences_that_nobody_fills__warn(doctor: Doctor, world: World) -> No
     assert doctor()["recurrences"]["state"] == "ok"
     world.run("UPDATE socialcron.recurrences SET fill_at = fill_at - interval '1 hour'")
 
-    assert doctor()["recurrences"]["state"] == "warn"
+    assert "the next posts of 1 recurrence are not made, 90 min late" in said(doctor()["recurrences"])
+    world.run(
+        "UPDATE socialcron.recurrences SET fill_at = now() + interval '1 day', last_error = 'too often'"
+    )
+    assert "of 1: too often | `socialcron recurrences show 1`" in said(doctor()["recurrences"])
 
 
 def test_errors__are_shown_without_secrets(doctor: Doctor, cli: Cli, world: World) -> None:
