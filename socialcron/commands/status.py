@@ -181,6 +181,7 @@ def _data(now: Overview) -> dict[str, Any]:
         "failures": now.failures,
         "rate_limits": now.rate_limits,
         "runs": now.runs,
+        "subscriptions": now.subscriptions,
     }
 
 
@@ -284,6 +285,21 @@ def _tables(now: Overview, zone: tzinfo) -> list[Table]:
                     minute(row.blocked_until, zone),
                 )
                 for row in now.rate_limits
+            ],
+        ),
+        table(
+            "\nNot told yet",
+            ("=subscription", "=state", "#waiting", "#dead", "error"),
+            [
+                (
+                    row.name,
+                    "on" if row.enabled else "off",
+                    f"{row.waiting:,}",
+                    f"{row.dead:,}",
+                    clean(row.last_error, width=70),
+                )
+                for row in now.subscriptions
+                if row.waiting or row.dead or row.last_error
             ],
         ),
         table(

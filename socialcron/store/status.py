@@ -9,6 +9,7 @@ from typing import Any
 
 from socialcron.model import POST_STATUSES
 from socialcron.store.engine import Database
+from socialcron.store.events import Subscription, list_subscriptions
 
 MOST = 200_000  # posts counted one by one; beyond, the planner's statistics answer
 SAMPLE = 5_000  # latest rows read for averages and errors
@@ -136,6 +137,7 @@ class Overview:
     failures: list[Failure]
     rate_limits: list[LimitNow]
     runs: list[LastRun]
+    subscriptions: list[Subscription]
 
 
 _PERIOD = {"days": DAYS, "sample": SAMPLE}
@@ -154,6 +156,7 @@ def overview(db: Database) -> Overview:
         failures=failures(db),
         rate_limits=limits(db),
         runs=last_runs(db),
+        subscriptions=list_subscriptions(db),
     )
 
 

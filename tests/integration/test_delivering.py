@@ -526,6 +526,18 @@ def test_show__is_for_people_too(world: World, cli: Cli, tmp_path: Path, shop: R
     assert "all but posted" in cli("subscriptions", "list").stdout
 
 
+def test_status__says_who_was_not_told(world: World, cli: Cli, tmp_path: Path, shop: Receiver) -> None:
+    add_webhook(cli, tmp_path, shop.url)
+    assert "Not told yet" not in cli("status").stdout
+    fail(world)
+    shop.answer(500)
+    cli(*DELIVER)
+
+    shown, [row] = cli("status").stdout, cli("status", "--json").data["subscriptions"]
+    assert (row["name"], row["waiting"], row["dead"]) == ("shop", 1, 0)
+    assert "HTTP 500: hello" in shown.partition("Not told yet")[2]
+
+
 def test_an_address_no_key_opens__delays_nobody_else(
     world: World, cli: Cli, tmp_path: Path, shop: Receiver
 ) -> None:
