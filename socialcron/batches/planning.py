@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from socialcron import log
 from socialcron.batches.calendar import occurrences
@@ -36,6 +36,12 @@ def add_recurrences(
     if problems := find_errors(draft, [*accounts.values()], settings, now):
         raise bad_posts(problems)
     return planning.add_recurrences(db, draft, rule, _plan, renew_days=RENEW_DAYS, dry_run=dry_run)
+
+
+def preview(rule: Rule, zone: tzinfo, *, count: int) -> list[datetime]:
+    """Its first moments, made or not. zoneinfo reads a local time as socialcron.local_moment does."""
+    times = occurrences(rule.rrule, rule.starts_at, most=count).times
+    return [*dict.fromkeys(at.replace(tzinfo=zone).astimezone(UTC) for at in times)]
 
 
 def fill_recurrences(db: Database, *, limit: int) -> int:

@@ -273,7 +273,7 @@ def _add_recurrences(
 ) -> None:
     """A recurrence on each account, and what it begins with."""
     from socialcron.batches.calendar import read_rule
-    from socialcron.batches.planning import add_recurrences
+    from socialcron.batches.planning import add_recurrences, preview
     from socialcron.store.planning import Rule
 
     zone = when.zone or (zone_named(tz) if tz is not None else ctx.settings.zone())
@@ -287,6 +287,7 @@ def _add_recurrences(
     made = add_recurrences(
         ctx.database, draft, rule, accounts=accounts, settings=ctx.settings, now=now, dry_run=dry_run
     )
+    coming = preview(rule, zone, count=SHOWN_OCCURRENCES)
     data = [
         {
             "id": None if dry_run else one.recurrence_id,
@@ -295,7 +296,7 @@ def _add_recurrences(
             "starts_at": start,
             "zone": rule.zone,
             "posts": len(one.due_ats),
-            "next": one.due_ats[:SHOWN_OCCURRENCES],
+            "next": coming,
         }
         for one in made
     ]
@@ -303,10 +304,9 @@ def _add_recurrences(
     for one in made:
         row = accounts[one.account_id]
         what = "a recurrence" if dry_run else f"recurrence {one.recurrence_id}"
-        lines.append(
-            f"{what} on {row.platform} {clean(row.handle)}: {rule.rrule}, {_counted(one.due_ats, 'post')} so far"
-        )
-        lines += [f"  {moment(at, zone)}" for at in one.due_ats[:SHOWN_OCCURRENCES]]
+        posts = f"{_counted(one.due_ats, 'post')} so far"
+        lines.append(f"{what} on {row.platform} {clean(row.handle)}: {rule.rrule}, {posts}")
+    lines += [f"  {moment(at, zone)}" for at in coming]
     ctx.emit(
         {"recurrences": data, "notes": notes}, text="\n".join([*lines, *(f"Note: {note}" for note in notes)])
     )

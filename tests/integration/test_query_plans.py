@@ -29,6 +29,8 @@ CLAIM = {
 }
 PARAMS: Mapping[str, Mapping[str, Any]] = {
     "due_work": {"look_ahead_seconds": 60.0, "stuck_seconds": 600.0},
+    "lock_recurrence_to_fill": {},
+    "lock_occurrences": {"recurrence_id": 1},
     "lock_due_accounts": CLAIM,
     "claim_due_posts": CLAIM | {"account_ids": list(range(1, 51))},
     "claim_unconfirmed_posts": CLAIM,
@@ -103,8 +105,14 @@ def busy_database(world: World) -> World:
         " SELECT n, now() + (n - 20) * interval '1 minute' FROM generate_series(1, %s) AS n",
         ACCOUNTS,
     )
+    world.run(
+        "INSERT INTO socialcron.recurrences (content_id, account_id, rrule, starts_at, zone, fill_at)"
+        " SELECT n, n, 'FREQ=DAILY', now(), 'UTC', now() + (n - 20) * interval '1 minute'"
+        " FROM generate_series(1, %s) AS n",
+        ACCOUNTS,
+    )
     world.run("RESET session_replication_role")
-    for table in ("accounts", "contents", "posts", "publish_attempts", "account_wakeups"):
+    for table in ("accounts", "contents", "posts", "publish_attempts", "account_wakeups", "recurrences"):
         world.run(f"VACUUM (ANALYZE) socialcron.{table}")
     return world
 
@@ -144,6 +152,7 @@ def test_every_statement_of_a_tick_uses_the_indexes_it_names_and_reads_no_whole_
 def test_the_statements_that_pick_rows_say_which_index_they_use() -> None:
     for query in (
         "due_work",
+        "lock_recurrence_to_fill",
         "lock_due_accounts",
         "claim_due_posts",
         "claim_unconfirmed_posts",
