@@ -18,6 +18,7 @@ from http.client import HTTPException
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
+from zlib import crc32
 
 from socialcron.sandbox.audience import Audience, audience
 from socialcron.sandbox.faults import Faults
@@ -270,8 +271,12 @@ class Platform(ABC):
         return self.clock.now()
 
     def next_number(self, shift: int, epoch_ms: int = 0) -> int:
-        """A number that only grows: milliseconds since the epoch given, shifted left, as snowflake ids are."""
-        self._last_number = max(self._last_number + 1, (int(self.now() * 1000) - epoch_ms) << shift)
+        """A number that only grows: milliseconds since the epoch given, shifted left, as snowflake ids are.
+
+        Two servers of one kind (mastodon, mastodon-nokey) do not draw the same one in the same millisecond.
+        """
+        drawn = ((int(self.now() * 1000) - epoch_ms) << shift) + crc32(self.name.encode()) % (1 << shift)
+        self._last_number = max(self._last_number + 1, drawn)
         return self._last_number
 
     def fetch(self, url: str) -> bytes | None:
