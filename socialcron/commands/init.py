@@ -220,7 +220,9 @@ def steps(platform: str | None) -> list[str]:
         case name if registry.declaration(name).authorization:
             connect = f"socialcron accounts connect {name}    # `socialcron platforms show {name}` says what it needs"
         case name:
-            connect = f"socialcron accounts add {name} --handle NAME --credentials FILE    # see `platforms show`"
+            connect = (
+                f"socialcron accounts add {name} --handle NAME --credentials FILE    # see `platforms show`"
+            )
     return [connect, "socialcron posts add --account 1 --text 'Hello from cron!' --at +2m"]
 
 
@@ -251,10 +253,13 @@ def write_env(path: Path, values: Mapping[str, str]) -> bool:
             if not added:
                 return False
             lines = "".join(f"{name}={_quoted(value)}\n" for name, value in added.items())
-            file.write(("" if not text or text.endswith("\n") else "\n") + lines)
             os.fchmod(file.fileno(), 0o600)
-            file.flush()
-            os.fsync(file.fileno())  # what the key encrypts is lost without it
+            before = os.fstat(file.fileno()).st_size
+            try:
+                _append(file.fileno(), ("" if not text or text.endswith("\n") else "\n") + lines)
+            except OSError:
+                os.ftruncate(file.fileno(), before)  # half a key would pass for one
+                raise
     except OSError as exc:
         raise ConfigError(
             f"cannot write the new {KEY} to {path}: {reason(exc)}",
@@ -262,6 +267,13 @@ def write_env(path: Path, values: Mapping[str, str]) -> bool:
             "`python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'`.",
         ) from exc
     return key_made
+
+
+def _append(descriptor: int, text: str) -> None:
+    data = text.encode()
+    while data:
+        data = data[os.write(descriptor, data) :]
+    os.fsync(descriptor)  # what the key encrypts is lost without it
 
 
 def _quoted(value: str) -> str:

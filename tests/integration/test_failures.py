@@ -6,6 +6,7 @@ Each time: one clear error, its exit code, nothing sent twice, and the next runs
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -406,6 +407,28 @@ def test_full_disk_under_the_output__is_named_on_stderr(stage: Stage) -> None:
 
     assert ran.returncode == ExitCode.UNAVAILABLE
     assert ran.stderr.splitlines()[0] == "Error: cannot write the output: No space left on device"
+
+
+def test_full_disk_under_env__leaves_it_as_it_was_and_no_half_of_a_key(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    env = tmp_path / "my.env"
+    env.write_text("TZ=UTC\n")
+    bare = {name: value for name, value in environment.items() if name != "SOCIALCRON_SECRET_KEY"}
+
+    def nearly_full() -> None:
+        """Ten more bytes fit into any file, as on a disk with as much room; Python ignores the signal."""
+        resource.setrlimit(resource.RLIMIT_FSIZE, (env.stat().st_size + 10, resource.RLIM_INFINITY))
+
+    command = ("init", "--env-file", str(env), "--no-input", "--no-install-crontab")
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    ran = script(*command, environment=bare, preexec_fn=nearly_full, **pipes)
+
+    assert ran.returncode == ExitCode.CONFIG, ran.stderr
+    assert ran.stderr.startswith("Error: cannot write the new SOCIALCRON_SECRET_KEY to")
+    assert env.read_text() == "TZ=UTC\n"
+    assert script(*command, environment=bare, **pipes).returncode == 0
+    assert "SOCIALCRON_SECRET_KEY=" in env.read_text()
 
 
 def test_full_disk_under_the_database__sends_nothing_and_goes_on_once_there_is_room(
