@@ -23,6 +23,8 @@ COSTLY = (
     "pymediainfo",
     "plotext",
     "jinja2",
+    "prometheus_client",
+    "urllib.request",
     "dateparser",
     "dateutil",
     "apprise",
