@@ -36,7 +36,7 @@ format: venv ## Format and fix what can be fixed
 test: venv ## The whole suite, on an embedded PostgreSQL of its own; ARGS="-k name" narrows it
 	$(BIN)/python -m pytest -n 2 $(ARGS)
 
-chaos: venv ## Every crash point, then a random run of CHAOS_MINUTES (10)
+chaos: venv ## Every crash point, a week of 10,000 posts, a random run of CHAOS_MINUTES (10)
 	CHAOS_FULL=1 CHAOS_MINUTES=$(or $(CHAOS_MINUTES),10) $(BIN)/python -m pytest -n 2 --dist worksteal tests/chaos $(ARGS)
 
 bench: venv ## Measure the budgets
