@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from socialcron.store.events import KINDS, Event
@@ -20,7 +20,7 @@ def payload(event: Event) -> str:
     body = {
         "id": str(event.event_id),
         "type": event.kind if event.kind == "test" else f"{what}.{event.kind}",
-        "timestamp": event.created_at.isoformat(),
+        "timestamp": event.created_at.astimezone(UTC).isoformat(),
         "data": event.data,
     }
     return json.dumps(body, ensure_ascii=False)

@@ -6,6 +6,7 @@ https://github.com/caronc/apprise/wiki has the URL of each. Importing it takes 0
 from __future__ import annotations
 
 import logging
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from apprise import Apprise
 
 _MAIL = ("mailto", "mailtos")
+_TOKEN = re.compile(r"^(?=.*\d).{8}|^.{20}")  # what no word looks like
 
 
 def check(url: str) -> None:
@@ -41,23 +43,24 @@ def send(url: str, *, title: str, body: str) -> None:
 
 
 def secrets_in(url: str) -> list[str]:
-    """The parts of an apprise URL that may be passwords or tokens, which stand in other places for each service.
+    """The parts of a URL that may be passwords or tokens; where those stand differs from service to service.
 
-    Hosts with a dot are left out, and all but the password of a mail address: errors would say nothing without.
+    Ordinary words are not among them, nor hosts with a dot, and of a mail address only the password: errors would say
+    nothing without.
     """
     try:
         parts = urlsplit(url)
         host, password = parts.hostname or "", parts.password or ""
     except ValueError:
         return [url]
-    found = [url, password]
     values = [pair.partition("=") for pair in parts.query.split("&")]
     if parts.scheme in _MAIL:
-        found += [value for name, _, value in values if name.lower() in ("pass", "password")]
+        found = [value for name, _, value in values if name.lower() in ("pass", "password")]
     else:
-        found += [parts.username or "", *parts.path.split("/"), *(value for _, _, value in values)]
-        found += [parts.netloc.rpartition("@")[2], host] if "." not in host and host != "localhost" else []
-    return list({form for text in found for form in (text, unquote(text)) if text})
+        pieces = [parts.username or "", *parts.path.split("/"), *(value for _, _, value in values)]
+        pieces += parts.netloc.rpartition("@")[2].split(":") if "." not in host else []
+        found = [parts.path, *filter(_TOKEN.search, pieces)]
+    return list({form for text in (url, password, *found) for form in (text, unquote(text)) if text})
 
 
 def _service(url: str) -> Apprise:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import secrets
-from datetime import datetime
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import httpx
@@ -55,6 +55,7 @@ def send(http: Http, url: str, secret: str, *, event_id: str, at: datetime, body
     """
     from standardwebhooks import Webhook
 
+    at = at.astimezone(UTC)  # the library takes any time for UTC
     headers = {
         "content-type": "application/json",
         "webhook-id": event_id,

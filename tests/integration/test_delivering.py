@@ -15,7 +15,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from socialcron.batches import delivering
-from socialcron.platforms import webhooks
+from socialcron.platforms import notifications, webhooks
 from socialcron.settings import Settings
 from socialcron.store import sqlfiles
 from socialcron.store.engine import Database
@@ -109,6 +109,55 @@ def test_webhook__carries_one_event_with_a_signature_the_library_accepts(
     assert posted.headers["content-type"] == "application/json"
     assert states(world) == [("delivered", 1)]
     assert cli(*DELIVER).data["claimed"] == 0
+
+
+def test_webhook__is_signed_in_utc_whatever_the_database_has(
+    world: World, cli: Cli, tmp_path: Path, shop: Receiver
+) -> None:
+    name = world.value("SELECT current_database()")
+    world.run(f"ALTER DATABASE {name} SET timezone = 'Asia/Kolkata'")
+    add_webhook(cli, tmp_path, shop.url)
+    fail(world)
+    cli(*DELIVER)
+    assert cli("subscriptions", "test", "shop").exit_code == 0
+
+    for posted in shop.posted:
+        body = Webhook(SECRET).verify(posted.body, posted.headers)
+        assert body["timestamp"].endswith("+00:00")
+
+
+@pytest.mark.parametrize(
+    ("url", "secrets", "shown"),
+    [
+        (
+            "mailtos://me:hunter2@example.com?smtp=smtp.example.com",
+            ["hunter2"],
+            ["example.com", "me", "smtp.example.com"],
+        ),
+        (
+            "mailto://example.com?user=me&pass=p%40ssword&to=you@example.com",
+            ["p@ssword", "p%40ssword"],
+            ["you@example.com"],
+        ),
+        (
+            "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#ops",
+            ["A1BRTD4JD", "TIiajkdnlazkcOXrIdevi7FQ"],
+            ["ops"],
+        ),
+        ("tgram://123456789:AAF1-abcdefg_hijklmnop/12315544/", ["AAF1-abcdefg_hijklmnop"], []),
+        (
+            "https://shop.example/webhook?token=abcdefgh1",
+            ["abcdefgh1", "/webhook"],
+            ["webhook", "shop.example"],
+        ),
+    ],
+)
+def test_secrets_in__are_what_may_be_a_password_and_no_common_words(
+    url: str, secrets: list[str], shown: list[str]
+) -> None:
+    found = notifications.secrets_in(url)
+    assert {url, *secrets} <= set(found)
+    assert not set(shown) & set(found)
 
 
 def test_any_cron_job__delivers_at_its_end(world: World, cli: Cli, tmp_path: Path, shop: Receiver) -> None:
