@@ -101,6 +101,9 @@ def init(
         given = ctx.settings.database_url is not None
         database_made = not given and embedded.create(ctx.settings.home)
         applied = [migration.name for migration in migrate(ctx.database)]
+        if not given:
+            # cron knows neither this shell's variables nor always the same HOME.
+            new["SOCIALCRON_HOME"] = str(ctx.settings.home.absolute())
         key_made = write_env(path, new)
 
         crontab = schedule.lines(env_file)
@@ -120,7 +123,7 @@ def init(
         ]
         if key_made:
             lines.append(f"Keep a copy of {path}: without the key nobody can read the stored credentials.")
-        if given and not new and os.environ.get("DATABASE_URL"):
+        if given and os.environ.get("DATABASE_URL"):
             lines.append(
                 f"DATABASE_URL is known to this shell only: put it into {path}, where cron finds it."
             )
@@ -231,12 +234,13 @@ def write_env(path: Path, values: Mapping[str, str]) -> bool:
 
     In one write at the end of the file: what is there stays. Raises ConfigError.
     """
+    from dotenv import dotenv_values
+
     there = path if path.is_file() else Path(os.devnull)
-    if not values and Settings.load(there).secret_key:
+    here = dotenv_values(there, interpolate=False)
+    if Settings.load(there).secret_key and values.items() <= here.items():
         return False
     import fcntl
-
-    from dotenv import dotenv_values
 
     from socialcron.store.secrets import new_key
 

@@ -33,15 +33,11 @@ def lines(env_file: Path | None) -> list[str]:
     """One line per job that works from cron's bare environment, in this directory; only failed runs are mailed."""
     program = Path(sys.argv[0]).absolute()
     command = shlex.quote(str(program)) if program.name == "socialcron" else "socialcron"
-    home = os.environ.get("SOCIALCRON_HOME")  # known to this shell; cron has another environment
-    known = f"SOCIALCRON_HOME={shlex.quote(str(Path(home).expanduser().absolute()))} " if home else ""
     option = f" --env-file {shlex.quote(str(env_file))}" if env_file else ""
     place = f"cd {shlex.quote(str(Path.cwd()))} &&"
     # cron takes a bare percent sign for the end of the line.
     return [
-        f"{when} {place} {known}{command} {words}{option} >>{LOG} 2>&1 || tail -n 20 {LOG}".replace(
-            "%", r"\%"
-        )
+        f"{when} {place} {command} {words}{option} >>{LOG} 2>&1 || tail -n 20 {LOG}".replace("%", r"\%")
         for when, words in JOBS
     ]
 

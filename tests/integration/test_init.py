@@ -152,11 +152,21 @@ def test_init__says_what_to_do_when_the_key_cannot_be_written(given: Cli, tmp_pa
     assert "Fernet.generate_key()" in ran.stderr
 
 
-def test_init__the_cron_lines_name_a_home_that_only_this_shell_knows(bare_cli: Cli, tmp_path: Path) -> None:
-    ran = bare_cli("init", "--json")
+def test_init__cron_finds_the_database_with_another_home_than_this_shell(
+    bare_cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try:
+        assert bare_cli("init").exit_code == 0
+        text = (tmp_path / ".env").read_text()
 
-    assert ran.exit_code == 0, ran.stderr
-    assert all(f" SOCIALCRON_HOME={tmp_path / 'home'} " in line for line in ran.data["crontab"])
+        monkeypatch.delenv("SOCIALCRON_HOME")
+        monkeypatch.setenv("HOME", "/nonexistent")
+
+        assert bare_cli("db", "check").exit_code == 0
+        assert bare_cli("init").exit_code == 0
+        assert (tmp_path / ".env").read_text() == text
+    finally:
+        remove(tmp_path / "home")
 
 
 # --- on a terminal -----------------------------------------------------------------------------------------------
