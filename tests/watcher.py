@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-KEY = "rKq2vX8n4TzY"
+KEY = "rKq2vX8n4TzYbW7mPd5sLh"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

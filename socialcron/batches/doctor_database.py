@@ -211,7 +211,7 @@ def check_replica(settings: Settings) -> Iterator[Check]:
     replica = Database.connect(settings, replica=True)
     try:
         replica.check_schema()
-        skew = doctor.server(replica)
+        server = doctor.server(replica)
     finally:
         replica.close()
-    yield ok("replica", f"PostgreSQL {skew.version}" + ("" if skew.standby else ", which is no standby"))
+    yield ok("replica", f"PostgreSQL {server.version}" + ("" if server.standby else ", which is no standby"))

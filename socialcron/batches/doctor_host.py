@@ -19,10 +19,8 @@ from socialcron.settings import Settings, read_env_file
 from socialcron.store import embedded
 
 OURS = ("SOCIALCRON_DIR", "SOCIALCRON_LOG")  # of crontab.example
-LEAST_BYTES, FEW_BYTES = (
-    100 << 20,
-    1 << 30,
-)  # PostgreSQL writes ahead 16 MiB at a time, and stops when it cannot
+FEW_BYTES = 1 << 30
+LEAST_BYTES = 100 << 20  # PostgreSQL writes ahead 16 MiB at a time, and stops when it cannot
 PERIODS_HINT = "It is COMMAND:PERIOD, comma separated, in m, h or d, as in post-due:1m,accounts-refresh:24h."
 _UNITS = {"m": 60, "h": 3600, "d": 86_400}
 
@@ -149,7 +147,7 @@ def check_cache_folder(settings: Settings) -> Check:
 
 
 def _room(home: Path) -> Check:
-    free = shutil.disk_usage(home).free
+    free = shutil.disk_usage(home / "postgres").free  # maybe a link to elsewhere
     said = f"{free / (1 << 30):.1f} GiB are free where the embedded database is"
     if free < FEW_BYTES:
         way_out = f"Make room below {home}: without any, PostgreSQL stops, and no post goes out."

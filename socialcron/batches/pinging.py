@@ -22,6 +22,7 @@ from socialcron import __version__, log
 TIMEOUT_SECONDS = 2.0  # for each read and write of a try
 PATIENCE_SECONDS = 5.0  # for all that is left to send when the run has ended
 MOST_BYTES = 10_000  # of a body: what self-hosted servers keep by default
+KEY_LENGTH = 22
 
 # What a ping says, as the last part of its address. LOG is an entry that changes nothing: neither well nor ill.
 START, SUCCESS, FAIL, LOG = "/start", "", "/fail", "/log"
@@ -31,7 +32,8 @@ class Pinger:
     """Sends the pings of one run. Only the thread that made it may call it."""
 
     def __init__(self, base_url: str, *, command: str, run_id: str) -> None:
-        log.hide([urlsplit(base_url).path.strip("/")])
+        # As healthchecks.io makes them; a shorter part of the path may be a word that logs need.
+        log.hide(part for part in urlsplit(base_url).path.split("/") if len(part) >= KEY_LENGTH)
         self._url = f"{base_url}/socialcron-{command.replace(' ', '-')}"
         # Start and end belong together by this id, a UUID by form; the log's run_id is its beginning.
         self._query = f"?rid={run_id[:8]}-{run_id[8:]:0<4}-4000-8000-000000000000&create=1"

@@ -17,9 +17,12 @@ from socialcron import log
 from socialcron.exitcodes import ExitCode
 from socialcron.settings import Settings
 from socialcron.store.engine import Database
+from socialcron.store.telling import anything_to_tell
 
 if TYPE_CHECKING:
     from socialcron.batches.pinging import Pinger
+
+DELIVER = "subscriptions deliver"  # does nothing else, so not once more at its end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,10 +77,7 @@ class Watch:
                 waiting()
         if db is not None and not db.is_broken and exit_code is not ExitCode.INTERRUPTED:
             with _apart("deliver"):
-                from socialcron.batches import delivering
-
-                if self._command != delivering.COMMAND:
-                    delivering.run(db, self._settings)
+                self._deliver(db)
 
     def _ping(self, run: Ended) -> Callable[[], None] | None:
         """Begin the last ping; what is returned waits for it."""
@@ -92,7 +92,7 @@ class Watch:
             "host": socket.gethostname(),
             "exit_code": int(run.exit_code),
             "seconds": round(run.ended_at - run.started_at, 1),
-            **({"error": run.error} if run.error else {}),
+            **({"error": run.error[:1000]} if run.error else {}),
             **run.counts,
         }
         return self._pinger.end(signals.get(run.exit_code, pinging.FAIL), json.dumps(body))
@@ -102,6 +102,13 @@ class Watch:
             from socialcron.batches.prometheus import write_run
 
             write_run(self._settings.prometheus_dir, run)
+
+
+    def _deliver(self, db: Database) -> None:
+        if self._command != DELIVER and anything_to_tell(db):
+            from socialcron.batches import delivering
+
+            delivering.run(db, self._settings)
 
 
 @contextmanager

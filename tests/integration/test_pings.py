@@ -23,6 +23,7 @@ from tests.world import World
 def pinged(environment: dict[str, str]) -> Iterator[Watcher]:
     with watcher() as running:
         environment["SOCIALCRON_PING_URL"] = running.url
+        environment["NO_PROXY"] = "127.0.0.1"  # pings obey proxies
         yield running
 
 

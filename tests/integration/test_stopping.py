@@ -26,7 +26,7 @@ def silent_server() -> Iterator[socket.socket]:
 @pytest.fixture
 def pinged(environment: dict[str, str]) -> Iterator[Watcher]:
     with watcher() as running:
-        environment["SOCIALCRON_PING_URL"] = running.url
+        environment |= {"SOCIALCRON_PING_URL": running.url, "NO_PROXY": "127.0.0.1"}
         yield running
 
 
