@@ -172,7 +172,7 @@ def _report(
     problems: Sequence[str] = (),
 ) -> int:
     """Print one error: a document on stdout under --json, else text on stderr. `problems`: of BadInput."""
-    from socialcron.log import redact
+    from socialcron.log import printable, redact
 
     message, hint = redact(message), redact(hint) if hint else None
     problems = [redact(problem) for problem in problems]
@@ -189,7 +189,7 @@ def _report(
             lines = [f"Error: {message}", *(f"  {problem}" for problem in problems[:SHOWN_PROBLEMS])]
             if left := len(problems[SHOWN_PROBLEMS:]):
                 lines.append(f"  and {left} more: --json lists all of them")
-            print("\n".join([*lines, f"Hint: {hint}"] if hint else lines), file=sys.stderr)
+            print(printable("\n".join([*lines, f"Hint: {hint}"] if hint else lines)), file=sys.stderr)
     except OSError:  # nobody reads it any more, or there is no room for it either
         _close_stdout()
     return exit_code

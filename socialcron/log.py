@@ -48,6 +48,14 @@ def setup(*, command: str, level: str = "INFO", form: str | None = None, secrets
     return run_id
 
 
+def printable(text: str) -> str:
+    """`text` without what commands a terminal, or turns the direction of writing; line breaks and tabs stay."""
+    return "".join(
+        c if c.isprintable() or c in "\n\t" else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}"
+        for c in text
+    )
+
+
 class _StderrHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         with suppress(OSError, ValueError):  # nobody reads our logs any more; that never stops a run
@@ -81,9 +89,9 @@ class _TextFormatter(logging.Formatter):
         fields = "".join(f" {key}={_quoted(value)}" for key, value in _fields(record).items())
         job = _context.get("command", "socialcron")
         line = f"{clock} {record.levelname.lower():7} [{job}] {record.getMessage()}{fields}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        return printable(f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line)
 
 
 def _quoted(value: object) -> str:
     text = str(value)
-    return json.dumps(text) if not text or any(c.isspace() or c in '"=' for c in text) else text
+    return json.dumps(text) if not text or any(not c.isprintable() or c in ' "=' for c in text) else text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -43,7 +44,8 @@ def media_source(source: str, root: Path | None) -> str:
     if root is None:
         return str(here)
     root = root.absolute()
-    if not (root / source).exists() and here.exists() and here.is_relative_to(root):
+    # os.path takes a name too long for any file for one that is not there.
+    if not os.path.exists(root / source) and os.path.exists(here) and here.is_relative_to(root):
         return str(here.relative_to(root))
     return source
 

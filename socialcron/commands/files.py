@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -18,7 +18,11 @@ def writing(path: Path) -> Iterator[TextIO]:
     Raises UsageError where it cannot be written. Line breaks are written as given.
     """
     # A device or a pipe, as in /dev/stdout, cannot be replaced.
-    part = path.with_name(f".{path.name}.{os.getpid()}") if path.is_file() or not path.exists() else path
+    part = (
+        path.with_name(f".{path.name}.{os.getpid()}")
+        if os.path.isfile(path) or not os.path.exists(path)
+        else path
+    )
     try:
         with part.open("w", encoding="utf-8", newline="") as target:
             yield target
@@ -30,4 +34,5 @@ def writing(path: Path) -> Iterator[TextIO]:
         ) from exc
     finally:
         if part != path:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):  # a name too long for any file, too
+                part.unlink()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,8 @@ from typing import Any
 import typer
 
 from socialcron.cli import COMMANDS
+from socialcron.platforms.webhooks import new_secret
+from socialcron.store.secrets import KeyRing
 from tests.world import World
 
 # The command -> its arguments. {account}, {post}, ... are ids of the world; {folder} is the test's.
@@ -23,6 +28,7 @@ EVERY: dict[str, list[str]] = {
     "reset-ratelimits": ["--all"],
     "maintain": [],
     "status": [],
+    "doctor": [],
     "db check": [],
     "keys list": [],
     "keys rotate": [],
@@ -41,6 +47,7 @@ EVERY: dict[str, list[str]] = {
     "accounts list": [],
     "accounts show": ["{account}"],
     "accounts set": ["{account}", "resize_images=true"],
+    "accounts slots": ["{account}", "--set", "mon-fri 09:00", "--tz", "Europe/Paris"],
     "accounts disable": ["{spare}"],
     "accounts enable": ["{spare}"],
     "accounts remove": ["{spare}", "--yes"],
@@ -59,6 +66,28 @@ EVERY: dict[str, list[str]] = {
     "posts approve": ["{draft}"],
     "posts resolve": ["{unknown}", "--failed"],
     "posts validate": [],
+    "recurrences list": ["--all"],
+    "recurrences show": ["{recurrence}"],
+    "recurrences pause": ["{recurrence}"],
+    "recurrences resume": ["{recurrence}"],
+    "recurrences end": ["{recurrence}"],
+    "subscriptions add": [
+        "more",
+        "--webhook",
+        "{webhook}",
+        "--secret-file",
+        "{webhook_secret}",
+        "--event",
+        "failed",
+    ],
+    "subscriptions list": [],
+    "subscriptions show": ["shop"],
+    "subscriptions test": ["shop"],
+    "subscriptions deliver": [],
+    "subscriptions disable": ["shop"],
+    "subscriptions enable": ["shop"],
+    "subscriptions retry": ["shop"],
+    "subscriptions remove": ["shop"],
     "metrics show": ["{post}"],
     "metrics list": [],
     "profiles add": ["tiktok", "ben"],
@@ -86,6 +115,9 @@ ELSEWHERE = {
     "sandbox": "serves until it is stopped, and has no database",
 }
 
+# Besides 0: a check of `doctor` may fail for what is no fault of the command.
+ALSO_FINE = {"doctor": 1}
+
 CRON_JOBS = tuple(EVERY)[:7]
 
 
@@ -102,6 +134,26 @@ def all_commands() -> Iterator[tuple[str, Any]]:
 
 def words(command: str, ids: dict[str, Any]) -> list[str]:
     return [*command.split(), *(word.format_map(ids) for word in EVERY[command])]
+
+
+class _Receiver(BaseHTTPRequestHandler):
+    """Takes every webhook."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@cache
+def receiver() -> str:
+    """Address of a server that takes webhooks until this process ends."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Receiver)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}"
 
 
 def make_busy(world: World, folder: Path) -> dict[str, Any]:
@@ -139,6 +191,20 @@ def make_busy(world: World, folder: Path) -> dict[str, Any]:
         "INSERT INTO socialcron.profile_posts (profile_id, remote_id, first_seen_at, last_seen_at)"
         " VALUES (%s, '9', now(), now())",
         ids["profile"],
+    )
+    ids["recurrence"] = world.value(
+        "INSERT INTO socialcron.recurrences (content_id, account_id, rrule, starts_at, zone)"
+        " SELECT content_id, account_id, 'FREQ=WEEKLY', now() AT TIME ZONE 'UTC' + interval '1 day', 'UTC'"
+        " FROM socialcron.posts WHERE id = %s"
+        " RETURNING id",
+        ids["later"],
+    )
+    ids["webhook"], ids["webhook_secret"] = f"{receiver()}/hook?key=pLaNtEd-in-an-address", folder / "whsec"
+    ids["webhook_secret"].write_text(secret := new_secret())
+    world.run(
+        "INSERT INTO socialcron.subscriptions (name, channel, address, events) VALUES ('shop', 'webhook', %s, %s)",
+        KeyRing(world.settings.secret_key).encrypt({"url": ids["webhook"], "secret": secret}),
+        ["posted", "failed"],
     )
     made = world.sandbox.account("mastodon", "more")
     ids["base_url"] = made["base_url"]

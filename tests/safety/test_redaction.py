@@ -23,7 +23,7 @@ from socialcron.store.sealed import SEALED_COLUMNS
 from socialcron.store.secrets import KeyRing, new_key
 from tests.conftest import Cli, Ran
 from tests.kinds import KINDS, write_media
-from tests.safety.every_command import EVERY, make_busy, words
+from tests.safety.every_command import ALSO_FINE, EVERY, make_busy, words
 from tests.safety.parrot import Parrot, parrot
 from tests.world import World
 
@@ -213,15 +213,14 @@ def test_a_platform_that_repeats_our_tokens__is_quoted_without_them(
     assert "You sent" in everything_stored(world)  # quoted it is
 
 
-@pytest.mark.parametrize("form", ["text", "json"])
 def test_every_command__shows_no_secret_and_passes_none_to_a_child(
-    world: World, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, children: list[str], form: str
+    world: World, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, children: list[str]
 ) -> None:
     planted = planted_settings()
     for name, value in planted.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("LOG_LEVEL", "DEBUG")
-    monkeypatch.setenv("LOG_FORMAT", form)
+    monkeypatch.setenv("LOG_FORMAT", "text")
     monkeypatch.setenv("http_proxy", f"http://me:{MARK}-proxy-password@127.0.0.1:9")
     monkeypatch.setenv("SOCIALCRON_SCRAPECREATORS_URL", world.sandbox.url("scrapecreators"))
     ids = make_busy(world, tmp_path)
@@ -233,11 +232,17 @@ def test_every_command__shows_no_secret_and_passes_none_to_a_child(
     for name in ("credentials", "accounts_file"):
         content = json.loads(ids[name].read_text())
         secrets += strings(content.get("credentials", content))
-    secrets += [*planted.values(), world.settings.secret_key or "", MARK, KEY]
+    secrets += [
+        ids["webhook_secret"].read_text(),
+        *planted.values(),
+        world.settings.secret_key or "",
+        MARK,
+        KEY,
+    ]
 
     for command in EVERY:
-        ran = cli(*words(command, ids), *(["--json"] if form == "json" else []))
-        assert ran.exit_code in (0, 78), (command, ran.stderr)
+        ran = cli(*words(command, ids), *(["--json"] if command.startswith(("posts", "accounts")) else []))
+        assert ran.exit_code in (0, ALSO_FINE.get(command), 78), (command, ran.stderr)
         assert_hidden(shown(ran), secrets, command)
     for file in ("page.html", "posts.csv", "metrics.csv", "profiles.jsonl"):
         assert_hidden((tmp_path / file).read_text(), secrets, file)
