@@ -18,6 +18,9 @@ from psycopg.types.json import Jsonb
 
 from socialcron.batches import doctor as batch
 from socialcron.batches import doctor_database
+from socialcron.batches.doctor_host import parse_periods
+from socialcron.commands.schedule import JOBS
+from socialcron.errors import ConfigError
 from socialcron.settings import Settings
 from socialcron.store import embedded, migrate, secrets, sqlfiles
 from socialcron.store.engine import Database
@@ -569,6 +572,28 @@ def test_a_command_that_stays_away__is_missed_after_three_periods(doctor: Doctor
 
     assert "fail: it last ran 11 min ago, and should every 60 s" in said(found["post-due"])
     assert "warn: it last ran 6 days ago" in said(found["maintain"])
+
+
+def test_periods__are_by_default_those_of_the_crontab() -> None:
+    def seconds(schedule: str) -> float:
+        minute, hour, *_ = schedule.split()
+        if hour != "*":
+            return 86_400
+        return 60 * int(minute.removeprefix("*/")) if "/" in minute else 60 if minute == "*" else 3600
+
+    jobs = {words.partition(" --")[0].replace(" ", "-"): seconds(when) for when, words in JOBS}
+    periods = parse_periods(Settings.from_env({}).periods)
+
+    assert periods == {name: jobs[name] for name in periods}
+
+
+@pytest.mark.parametrize(
+    "text", ["post-due", "post-due:0m", "post-due:1w", "post due:1m", "post-due:1m;maintain:1d"]
+)
+def test_periods_that_cannot_be_read__are_refused_with_their_form(text: str) -> None:
+    with pytest.raises(ConfigError, match="SOCIALCRON_PERIODS cannot hold") as caught:
+        parse_periods(text)
+    assert "COMMAND:PERIOD" in str(caught.value.hint)
 
 
 def test_periods__are_a_setting(doctor: Doctor, world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -134,6 +134,18 @@ def test_no_server_at_all__costs_a_warning(cli: Cli, monkeypatch: pytest.MonkeyP
     assert KEY not in ran.stderr
 
 
+def test_one_watcher_that_fails__does_not_disturb_the_other(
+    pinged: Watcher, cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SOCIALCRON_PROMETHEUS_DIR", str(tmp_path / "nowhere"))
+
+    ran = cli("post-due")
+
+    assert ran.exit_code == 0
+    assert [line["step"] for line in logged(ran.stderr, "watching_failed")] == ["prometheus"]
+    assert pinged.paths == ["socialcron-post-due/start", "socialcron-post-due"]
+
+
 def test_a_start_that_failed_for_a_moment__is_told_again(pinged: Watcher, world: World, cli: Cli) -> None:
     world.post(
         world.account("stub"), due="now() + interval '2 seconds'"
