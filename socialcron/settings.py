@@ -284,9 +284,11 @@ def _from_file(name: str, environ: Mapping[str, str]) -> str:
     path = environ.get(f"{name}_FILE", "").strip()
     if not path:
         return ""
+    hint = f"It names a file that holds {name}."
     try:
-        return Path(path).expanduser().read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(
-            f"{name}_FILE cannot be read: {reason(exc)}", hint=f"It names a file that holds {name}."
-        ) from exc
+        text = Path(path).expanduser().read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as exc:  # ValueError: not UTF-8, or no name for a file
+        raise ConfigError(f"{name}_FILE cannot be read: {reason(exc)}", hint=hint) from exc
+    if not text:  # a secret that was not mounted yet: going on without it would be a riddle
+        raise ConfigError(f"{name}_FILE names an empty file", hint=hint)
+    return text
