@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from socialcron.platforms.http import Http
     from socialcron.store.secrets import KeyRing
 
-COMMAND = "subscriptions deliver"  # does nothing else, so not once more at its end
 START_SECONDS = 10.0  # then a run starts no further try
 LAST_SECONDS = 10.0  # and waits so long for those it has started
 LEASE_SECONDS = 60.0

@@ -103,7 +103,6 @@ class Watch:
 
             write_run(self._settings.prometheus_dir, run)
 
-
     def _deliver(self, db: Database) -> None:
         if self._command != DELIVER and anything_to_tell(db):
             from socialcron.batches import delivering

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from socialcron.batches.delivering import COMMAND as DELIVER
+from socialcron.batches.watching import DELIVER
 from socialcron.commands.common import (
     CommandContext,
     EnvFileOption,

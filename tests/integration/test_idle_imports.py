@@ -27,6 +27,8 @@ COSTLY = (
     "urllib.request",
     "dateparser",
     "dateutil",
+    "socialcron.batches.delivering",
+    "socialcron.store.events",
     "apprise",
     "requests",
     "standardwebhooks",
