@@ -193,17 +193,26 @@ def check_partitions(db: Database) -> Iterator[Check]:
 
 
 def check_deliveries(db: Database) -> Iterator[Check]:
-    if found := doctor.undelivered(db):
-        said = [f"{counted(row.events, 'event')} to {row.name}" for row in found]
-        why = found[0].last_error
+    found = doctor.undelivered(db)
+    dead = [row for row in found if row.dead]
+    late = [row for row in found if row.late]
+    if dead:
+        why = dead[0].last_error
         yield warn(
             "deliveries",
-            f"given up in the last 7 days: {some(said)}" + (f" ({why})" if why else ""),
-            f"`socialcron subscriptions test {found[0].name}`, then `socialcron subscriptions retry {found[0].name}`.",
-            subscriptions={row.name: row.events for row in found},
+            f"given up in the last 7 days: {some(_events(dead, 'dead'))}" + (f" ({why})" if why else ""),
+            f"`socialcron subscriptions test {dead[0].name}`, then `socialcron subscriptions retry {dead[0].name}`.",
+            subscriptions={row.name: row.dead for row in dead},
         )
     else:
         yield ok("deliveries", "none was given up")
+    if late:
+        yield warn(
+            "late deliveries",
+            f"due for an hour: {some(_events(late, 'late'))}",
+            "Every cron job delivers at its end: does any run? `socialcron subscriptions deliver` does it now.",
+            subscriptions={row.name: row.late for row in late},
+        )
 
 
 def check_recurrences(db: Database) -> Iterator[Check]:
@@ -220,6 +229,10 @@ def check_recurrences(db: Database) -> Iterator[Check]:
         )
     else:
         yield ok("recurrences", "their posts are made ahead")
+
+
+def _events(rows: list[doctor.Undelivered], kind: str) -> list[str]:
+    return [f"{counted(getattr(row, kind), 'event')} to {row.name}" for row in rows]
 
 
 def _names(rows: list[doctor.Stopped]) -> str:

@@ -79,8 +79,11 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undelivered:
+    """Events of a subscription. late: due for an hour; dead: given up."""
+
     name: str
-    events: int
+    late: int
+    dead: int
     last_error: str | None
 
 

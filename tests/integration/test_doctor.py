@@ -680,7 +680,12 @@ def test_events_that_were_given_up__warn(doctor: Doctor, world: World) -> None:
     )
     post = world.post(world.account("stub"))
     world.run("UPDATE socialcron.posts SET status = 'failed' WHERE id = %s", post)
-    assert doctor()["deliveries"]["state"] == "ok"
+    found = doctor()
+    assert (found["deliveries"]["state"], "late deliveries" in found) == ("ok", False)
+    world.run("UPDATE socialcron.deliveries SET next_at = now() - interval '61 minutes'")
+    assert "warn: due for an hour: 1 event to ops" in said(doctor()["late deliveries"])
+    world.run("UPDATE socialcron.subscriptions SET quiet_until = now() + interval '1 hour'")  # a digest
+    assert "late deliveries" not in doctor()
     world.run("UPDATE socialcron.deliveries SET status = 'dead', tried_at = now(), next_at = NULL")
 
     assert "warn: given up in the last 7 days: 1 event to ops (answered 500)" in said(doctor()["deliveries"])
