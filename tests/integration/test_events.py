@@ -261,3 +261,53 @@ def test_a_real_run__makes_the_events(world: World, cli: Cli) -> None:
     assert cli("post-due", "--json").data["posted"] == 1
 
     assert {(kind, data["post_id"]) for kind, data in told(world)} == {("posted", out), ("missed", late)}
+
+
+def test_a_lost_answer__is_told_only_while_nobody_knows(world: World, cli: Cli) -> None:
+    subscribe(world, "unconfirmed")
+    post = world.post(world.account("mastodon"))
+    world.sandbox.fault("accept_then_drop", visible_only=True, count=1)
+    assert cli("post-due", "--json").data["unconfirmed"] == 1
+    assert (due_in_minutes(world), told(world)[0][1]["needs_person"]) == ([15], False)
+
+    assert cli("post-due", "--json").data["reconciled"] == 1
+    assert (world.row(post)["status"], told(world)) == ("posted", [])
+
+
+def test_a_lost_answer_that_nobody_can_ask_about__is_told_at_once(world: World, cli: Cli) -> None:
+    subscribe(world, "unconfirmed")
+    account = world.account("telegram")
+    world.run(
+        "UPDATE socialcron.accounts SET settings = settings || jsonb_build_object('chat_id', external_id)"
+        " WHERE id = %s",
+        account,
+    )
+    post = world.post(account)
+    world.sandbox.fault("accept_then_drop", visible_only=True, count=1)
+    assert cli("post-due", "--json").data["unconfirmed"] == 1
+    [(_, data)] = told(world)
+    assert (data["post_id"], data["needs_person"], due_in_minutes(world)) == (post, True, [0])
+
+    assert cli("posts", "resolve", post, "--failed").exit_code == 0  # whoever does this knows it already
+    assert told(world) == []
+
+
+def test_a_platform_that_decides_later__is_no_event_until_it_is_out(world: World, cli: Cli) -> None:
+    subscribe(world, "posted", "unconfirmed")
+    post = world.post(world.account("google_business"))
+    assert cli("post-due", "--json").data["accepted"] == 1
+    assert told(world) == []
+    assert world.row(post)["status"] == "unconfirmed"
+
+
+def test_refused_tokens__are_told_with_the_post_they_cost(world: World, cli: Cli) -> None:
+    subscribe(world, "failed", "needs_reconnect")
+    account = world.account("mastodon")
+    post = world.post(account)
+    world.sandbox.fault("expired_token")
+    assert cli("post-due", "--json").data["failed"] == 1
+
+    found = dict(told(world))
+    assert found["failed"]["post_id"] == post
+    assert found["failed"]["error_class"] == "auth_expired"
+    assert found["needs_reconnect"]["account_id"] == account
