@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from shutil import which
 from typing import Annotated
 
 import typer
@@ -107,7 +108,7 @@ def init(
         key_made = write_env(path, new)
 
         crontab = schedule.lines(env_file)
-        if install_crontab is None and asking:
+        if install_crontab is None and asking and which("crontab"):
             install_crontab = typer.confirm(
                 f"Put the {len(crontab)} jobs into your crontab? Its other lines stay.", err=True
             )

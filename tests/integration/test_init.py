@@ -259,6 +259,23 @@ def test_init__asks_nothing_that_is_known_and_nothing_with_no_input(
     assert "?" not in str(again.before)
 
 
+def test_init__that_dies_before_it_writes_is_finished_by_the_next(
+    given: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr("socialcron.commands.init.write_env", dies)
+        assert given("init", "--tz", "Asia/Tokyo").exit_code == 75
+    assert not (tmp_path / ".env").exists()
+
+    again = given("init", "--tz", "Asia/Tokyo", "--json")
+
+    assert (again.exit_code, again.data["key_made"], again.data["applied"]) == (0, True, [])
+    assert given("db", "check").exit_code == 0
+
+
 # --- by options --------------------------------------------------------------------------------------------------
 
 
