@@ -51,6 +51,7 @@ PARAMS: Mapping[str, Mapping[str, Any]] = {
     },
     "read_claimed_posts": {"post_ids": list(range(1, 51))},
     "read_attempts": {"post_ids": list(range(1, 51))},
+    "doctor_trouble": {},  # for people, but as quick
     "record_confirmed": {
         "attempt_id": 1,
         "remote_id": "1",
