@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +18,10 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +105,7 @@ def free_port() -> int:
 
 @dataclass(slots=True)
 class Mailbox:
-    """login: user and password that it insists on."""
+    """login: user and password that it insists on; None: it takes mail of anybody."""
 
     port: int
     login: tuple[str, str] | None = None
@@ -122,7 +129,8 @@ class Mailbox:
 
 
 @contextmanager
-def mailbox(login: tuple[str, str] | None = None) -> Iterator[Mailbox]:
+def mailbox(*, login: tuple[str, str] | None = None) -> Iterator[Mailbox]:
+    """login: it takes mail after STARTTLS and this login only."""
     box = Mailbox(free_port(), login)
     controller = Controller(
         box,
@@ -130,10 +138,38 @@ def mailbox(login: tuple[str, str] | None = None) -> Iterator[Mailbox]:
         port=box.port,
         authenticator=box.authenticate,
         auth_required=login is not None,
-        auth_require_tls=False,
+        require_starttls=login is not None,
+        tls_context=_self_signed() if login else None,
     )
     controller.start()
     try:
         yield box
     finally:
         controller.stop()
+
+
+def _self_signed() -> ssl.SSLContext:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    pem, raw, bare = (
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(key.private_bytes(pem, raw, bare) + certificate.public_bytes(pem))
+        file.flush()
+        context.load_cert_chain(file.name)
+    return context
