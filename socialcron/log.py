@@ -2,8 +2,8 @@
 
     log.event("post_published", post_id=7, platform="mastodon", duration_ms=212)
 
-`time`, `level`, `service`, `command`, `event` and `run_id` are on every line of JSON. Text is for a person who watches one
-run: time of day, level, command and event.
+`time`, `level`, `service`, `command`, `event` and `run_id` are on every line of JSON. Text is for a person who watches:
+time of day, level, command and event.
 """
 
 from __future__ import annotations

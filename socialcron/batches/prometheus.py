@@ -34,6 +34,8 @@ def write_run(directory: Path, run: Ended) -> None:
     """Add `run` to the file of its command. Raises OSError, ServiceUnavailable."""
     path = directory / f"socialcron_{run.command.replace('-', '_').replace(' ', '_')}.prom"
     with _locked(path):
+        for left in directory.glob(f"{path.name}.*"):  # of a run that was killed while it wrote
+            left.unlink(missing_ok=True)
         before = _read(path)
         command = {"command": run.command}
         success = before.get(("socialcron_run_success_timestamp_seconds", (("command", run.command),)))

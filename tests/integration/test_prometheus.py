@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import json
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -128,6 +130,29 @@ def test_runs_that_end_at_once__lose_no_count_and_readers_see_whole_files(folder
     assert numbers["socialcron_runs_total{post-due,0}"] == 40
     assert numbers["socialcron_outcomes_total{post-due,posted}"] == 80
     assert seen == sorted(seen)
+    assert [left.name for left in folder.iterdir() if not left.name.startswith(".")] == [path.name]
+
+
+def test_a_run_killed_while_it_writes__leaves_the_file_as_it_was(folder: Path) -> None:
+    path = folder / "socialcron_post_due.prom"
+    prometheus.write_run(folder, ended())
+    before = path.read_bytes()
+    code = (
+        "import os, sys; from pathlib import Path\n"
+        "from socialcron.batches import prometheus\n"
+        "from socialcron.batches.watching import Ended\n"
+        "from socialcron.exitcodes import ExitCode\n"
+        "os.rename = lambda *_: os.kill(os.getpid(), 9)\n"
+        "prometheus.write_run(Path(sys.argv[1]), Ended(command='post-due', run_id='', exit_code=ExitCode.OK,"
+        " counts={}, error=None, started_at=1, ended_at=2))\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(folder)]).returncode == -9
+    assert path.read_bytes() == before
+    assert len([left for left in folder.iterdir() if not left.name.startswith(".")]) == 2
+
+    prometheus.write_run(folder, ended())
+
+    assert read(path)["socialcron_runs_total{post-due,0}"] == 2
     assert [left.name for left in folder.iterdir() if not left.name.startswith(".")] == [path.name]
 
 
