@@ -177,6 +177,13 @@ def database_url(direct_url: str, pooler_url: str | None, request: pytest.Fixtur
 
 
 @pytest.fixture
+def another_database_url(server_url: str) -> Iterator[str]:
+    """A second one beside `database_url`, migrated."""
+    with _fresh_database(server_url, _run_name(Path(os.environ[RUN_HOME])) + "_template") as url:
+        yield url
+
+
+@pytest.fixture
 def empty_database_url(
     server_url: str, pooler_url: str | None, request: pytest.FixtureRequest
 ) -> Iterator[str]:

@@ -1,11 +1,12 @@
 """`posts import`: a CSV or JSONL file of posts, with a verdict per line; all of it is stored or nothing.
 
 Columns (JSONL: keys): account (an id, or platform:handle) and any of text, at, tz, media, alt, link, thread,
-first_comment, poll, key, priority, max_attempts, draft, variants; and PLATFORM.FIELD, as in youtube.title, for what
-differs on one platform. Lists are JSON arrays; in CSV cells media, alt and poll may also be separated by ";" and thread
-parts by lines of "---". `at` is read as by `posts add`; empty means now, next-slot the account's next free one. With a
-`key` per line a second import changes nothing. What `export posts` writes is read back: in CSV, the ' that it puts in
-front of texts a spreadsheet would run is taken away, and columns that only it has are passed over.
+first_comment, poll, key, priority, max_attempts, draft, held, variants; and PLATFORM.FIELD, as in youtube.title, for
+what differs on one platform. Lists are JSON arrays; in CSV cells media, alt and poll may also be separated by ";" and
+thread parts by lines of "---". `at` is read as by `posts add`; empty means now, next-slot the account's next free one.
+With a `key` per line a second import changes nothing. What `export posts` writes is read back: in CSV, the ' that it
+puts in front of texts a spreadsheet would run is taken away; columns that only it has are passed over, and so are posts
+whose `status` in it is another than scheduled: they are out, under way or given up.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ Format = Literal["csv", "jsonl"]
 
 COLUMNS = (
     *("account", "text", "at", "tz", "media", "alt", "link", "thread", "first_comment", "poll"),
-    *("key", "priority", "max_attempts", "draft", "variants"),
+    *("key", "priority", "max_attempts", "draft", "held", "variants"),
 )
 NEXT_SLOT = "next-slot"  # as `at`
 _FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "": False}
@@ -49,6 +50,7 @@ class Row:
     line: int
     values: Mapping[str, Any] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
+    skipped: bool = False  # it was exported, and is out, under way or given up
     draft: Draft | None = None
     id: int | None = None  # of the post; None: not stored
     due_at: datetime | None = None  # of the post, or the one there would be
@@ -56,7 +58,9 @@ class Row:
 
     @property
     def verdict(self) -> dict[str, Any]:
-        status = "error" if self.errors else "exists" if self.existing else "ok"
+        status = (
+            "error" if self.errors else "skipped" if self.skipped else "exists" if self.existing else "ok"
+        )
         found: dict[str, Any] = {"line": self.line, "status": status, "errors": self.errors}
         if self.draft is not None:
             found |= {
@@ -109,7 +113,7 @@ def import_posts(
     names = {str(row.values["account"]).strip() for row in rows if row.values.get("account") is not None}
     accounts = find_accounts(db, sorted(names))
     for row in rows:
-        if not row.errors:
+        if not row.errors and not row.skipped:
             _compose(row, accounts, settings, now)
     good = [row for row in rows if row.draft is not None]
     plan = schedule(
@@ -118,7 +122,7 @@ def import_posts(
         accounts={found.id: found for found in accounts.values() if not isinstance(found, str)},
         settings=settings,
         now=now,
-        dry_run=dry_run or len(good) < len(rows),
+        dry_run=dry_run or any(row.errors for row in rows),
         progress=progress,
     )
     for index, errors in plan.errors.items():
@@ -159,13 +163,9 @@ def _read_csv(text: str) -> list[Row]:
             rows.append(Row(line=line, errors=[f"not CSV: {exc}"]))
             continue
         if len(cells) == len(header):
-            given = {
-                name: plain(cell)
-                for name, cell in zip(header, cells, strict=True)
-                if cell.strip() and name not in REPORTED
-            }
+            given = {name: plain(cell) for name, cell in zip(header, cells, strict=True) if cell.strip()}
             if given:
-                rows.append(Row(line=line, values=given))
+                rows.append(_row(line, given))
         elif cells:
             rows.append(Row(line=line, errors=[f"{len(cells)} cells, the header has {len(header)}"]))
 
@@ -184,10 +184,12 @@ def _json_row(line: int, body: str) -> Row:
         return Row(line=line, errors=["not a JSON object"])
     if unknown := sorted(name for name in values if not _is_known(name)):
         return Row(line=line, errors=[f"unknown keys: {', '.join(map(repr, unknown))}"])
-    given = {
-        name: value for name, value in values.items() if value not in (None, "") and name not in REPORTED
-    }
-    return Row(line=line, values=given)
+    return _row(line, {name: value for name, value in values.items() if value not in (None, "")})
+
+
+def _row(line: int, given: Mapping[str, Any]) -> Row:
+    values = {name: value for name, value in given.items() if name not in REPORTED}
+    return Row(line=line, values=values, skipped=given.get("status", "scheduled") != "scheduled")
 
 
 def _is_known(name: str) -> bool:
@@ -238,7 +240,8 @@ def _compose(row: Row, accounts: Mapping[str, Any], settings: Settings, now: dat
     key = attempt("key", lambda: _text(values, "key") or None)
     priority = attempt("priority", lambda: _whole(values, "priority", 0, -32768, 32767), 0)
     max_attempts = attempt("max_attempts", lambda: _whole(values, "max_attempts", 4, 1, 100), 4)
-    needs_approval = attempt("draft", lambda: _flag(values), False)
+    needs_approval = attempt("draft", lambda: _flag(values, "draft"), False)
+    held = attempt("held", lambda: _flag(values, "held"), False)
     if not row.errors:
         row.draft = Draft(
             account_ids=(account.id,),
@@ -249,6 +252,7 @@ def _compose(row: Row, accounts: Mapping[str, Any], settings: Settings, now: dat
             priority=priority,
             max_attempts=max_attempts,
             needs_approval=needs_approval,
+            held=held,
             line=row.line,
         )
 
@@ -340,8 +344,8 @@ def _whole(values: Mapping[str, Any], name: str, default: int, least: int, most:
     return value
 
 
-def _flag(values: Mapping[str, Any]) -> bool:
-    value = values.get("draft", False)
+def _flag(values: Mapping[str, Any], name: str) -> bool:
+    value = values.get(name, False)
     found = _FLAGS.get(value.strip().lower()) if isinstance(value, str) else value
     if not isinstance(found, bool):
         raise BadInput("must be true or false")

@@ -49,9 +49,9 @@ def posts_command(
 ) -> None:
     """Write posts by their due time: what `socialcron posts import` reads, and what became of each.
 
-    An import reads such a file back; it passes over the columns from id on, and refuses times that have passed, so
-    that nothing goes out again. In CSV, texts that begin with = + - @, a tab or a line break get a ' in front, because
-    spreadsheets would run them; an import takes it away again. Times are in the zone of TZ, with their offset.
+    An import reads such a file back; it passes over the columns from id on and posts that are not scheduled any more,
+    so that nothing goes out again. In CSV, texts that begin with = + - @, a tab or a line break get a ' in front,
+    because spreadsheets would run them; an import takes it away again. Times are in the zone of TZ, with their offset.
     """
     _export("posts", form, from_, to, output, json=json, env_file=env_file)
 

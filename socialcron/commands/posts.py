@@ -329,10 +329,11 @@ def import_command(
     """Schedule the posts of a file: all of them, or none if one line is bad, with a verdict per line.
 
     Columns: account (an id, or platform:handle) and any of text, at, tz, media, alt, link, thread, first_comment, poll,
-    key, priority, max_attempts, draft, variants; and PLATFORM.FIELD, as in youtube.title or x.text, for what differs on
-    one platform (as `posts add --for`). Lists are JSON arrays; in a CSV cell media, alt and poll may also be
-    separated by ";", and thread parts by lines of "---". An empty at means now. With a key on each line, importing
-    the file again changes nothing.
+    key, priority, max_attempts, draft, held, variants; and PLATFORM.FIELD, as in youtube.title or x.text, for what
+    differs on one platform (as `posts add --for`). Lists are JSON arrays; in a CSV cell media, alt and poll may also be
+    separated by ";", and thread parts by lines of "---". An empty at means now, next-slot the account's next free one.
+    With a key on each line, importing the file again changes nothing. Of what `socialcron export posts` wrote, only
+    posts that are still scheduled are taken.
     """
     with command_context("posts import", json=json, env_file=env_file) as ctx:
         from socialcron.batches import importing
@@ -345,18 +346,21 @@ def import_command(
             good = importing.import_posts(
                 ctx.database, rows, settings=ctx.settings, dry_run=dry_run, progress=advance
             )
-        existing = sum(row.existing for row in rows)
+        existing, skipped = sum(row.existing for row in rows), sum(row.skipped for row in rows)
+        new = len(rows) - existing - skipped
         data = {
             "applied": good and not dry_run,
-            "added": len(rows) - existing if good and not dry_run else 0,
+            "added": new if good and not dry_run else 0,
             "existing": existing,
+            "skipped": skipped,
             "rows": [row.verdict for row in rows],
         }
         if good:
-            new = len(rows) - existing
             were = "could be" if dry_run else "was" if new == 1 else "were"
-            done = f"{new} post{'' if new == 1 else 's'} {were} imported"
-            ctx.emit(data, text=f"{done}, {existing} exist already" if existing else done)
+            words = [f"{new} post{'' if new == 1 else 's'} {were} imported"]
+            words += [f"{existing} exist already"] if existing else []
+            words += [f"{skipped} passed over: they are out, under way or given up"] if skipped else []
+            ctx.emit(data, text=", ".join(words))
             return
         bad = [row for row in rows if row.errors]
         error = BadInput(

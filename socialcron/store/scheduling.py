@@ -31,6 +31,7 @@ class Draft:
     priority: int = 0
     max_attempts: int = 4
     needs_approval: bool = False
+    held: bool = False
     line: int | None = None
 
 
@@ -110,6 +111,7 @@ def _add_chunk(db: Database, drafts: Sequence[Draft], slots: dict[int, datetime]
             "external_key": draft.external_key,
             "priority": draft.priority,
             "max_attempts": draft.max_attempts,
+            "held": draft.held,
         }
         for content_id, draft in by_content.items()
         for account_id in draft.account_ids
