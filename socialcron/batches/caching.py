@@ -8,14 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 from socialcron import log
 from socialcron.backoff import backoff_seconds
 from socialcron.batches.picture_folder import PictureFolder
 from socialcron.batches.probing import probe
-from socialcron.batches.runner import Call, Work
+from socialcron.batches.runner import Call, Hooks, Work
 from socialcron.errors import AuthExpired, PlatformError, PlatformFailure, Rejected
 from socialcron.model import Media
 from socialcron.platforms.fetch import fetch_public
@@ -31,7 +30,7 @@ _REFUSED = (401, 403)  # what picture hosts say of a signature that has ended
 
 
 @dataclass(slots=True, kw_only=True)
-class Book:
+class Book(Hooks):
     """What the hands of a run share.
 
     left: pictures that may still be claimed. bytes: fetched and kept. room: bytes that may be added before `make_room`,
@@ -59,12 +58,6 @@ class Book:
         )
 
     # --- hooks of the runner -----------------------------------------------------------------------------------------
-
-    def begin_sending(self, requests: Any) -> Any:
-        raise AssertionError("nothing is sent")
-
-    def lane_rests(self, lane: Any) -> None:
-        pass
 
     def tick(self) -> None:
         """No lease is renewed: it is longer than a fetch may take."""

@@ -279,15 +279,6 @@ class Connection:
                 self._desk.db, self.account.id, seconds=min(seconds, LONGEST_WAIT_SECONDS)
             )
 
-    def flush_limits(self) -> None:
-        """Store the last word on each limit, so that `status` shows it. Not per answer: nobody decides on it there."""
-        seen, self._limits = self._limits, {}
-        for limit in seen.values():
-            blocked = limit.retry_after if limit.blocked else None
-            ratelimits.observe_limit(
-                self._desk.db,
-                limit,
-                platform=self.account.platform,
-                account_id=self.account.id,
-                blocked_seconds=blocked,
-            )
+    def limits_seen(self) -> list[tuple[Account, LimitSeen]]:
+        """The last word on each limit, to be stored at the end of a run: nobody decides on it there."""
+        return [(self.account, limit) for limit in self._limits.values()]

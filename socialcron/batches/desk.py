@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
@@ -16,14 +16,16 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exp
 
 from socialcron import log
 from socialcron.batches.connection import Connection
-from socialcron.errors import ConfigError, Conflict, DatabaseUnavailable, UsageError
+from socialcron.batches.runner import Hooks
+from socialcron.errors import BadInput, ConfigError, Conflict, DatabaseUnavailable, UsageError
 from socialcron.platforms.http import Http, now_seconds
 from socialcron.settings import Settings
-from socialcron.store import posts
+from socialcron.store import posts, ratelimits
 from socialcron.store.engine import Database
-from socialcron.store.posts import ClaimedPost, SendRequest, Verdict
+from socialcron.store.posts import ClaimedPost, Draft, Fact, SendRequest, Verdict
 from socialcron.store.tokens import AccountRow
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 RESTART_SECONDS = 10.0
@@ -44,8 +46,8 @@ class Permit:
     taken: bool = False
 
 
-class Desk:
-    """One per run. Implements the runner's Hooks. Belongs to the main thread, as the database does."""
+class Desk(Hooks):
+    """One per run. Belongs to the main thread, as the database does."""
 
     def __init__(
         self, db: Database, settings: Settings, token: UUID, *, held_accounts: Sequence[int]
@@ -93,8 +95,8 @@ class Desk:
 
     def close(self) -> None:
         with suppress(DatabaseUnavailable):
-            for connection in self.connections.values():
-                connection.flush_limits()
+            seen = [limit for connection in self.connections.values() for limit in connection.limits_seen()]
+            ratelimits.observe_limits(self.db, seen)
             posts.release_accounts(self.db, self.token, sorted(self.held_accounts))
         self.http.close()
         if self._folder is not None:
@@ -162,31 +164,49 @@ class Desk:
 
     # --- hooks of the runner -------------------------------------------------------------------------------------
 
-    def begin_sending(self, requests: Sequence[SendRequest]) -> list[Permit]:
+    def record(self, facts: Sequence[Fact]) -> list[str | Conflict | BadInput | None]:
+        return one_by_one(lambda some: self.fact(lambda: posts.record_confirmed(self.db, some)), facts)
+
+    def begin_sending(self, requests: Sequence[SendRequest]) -> list[Permit | Conflict | BadInput]:
         deadline = now_seconds() + self.settings.send_deadline_seconds
-        permits: dict[int, Permit] = {}
+        permits: dict[int, Permit | Conflict | BadInput] = {}
+        may_post = self._take({request.account_id for request in requests})
         ready: list[SendRequest] = []
         for request in requests:
-            free = self._take(request.account_id)
-            if free:
+            if may_post.get(request.account_id):
                 ready.append(request)
             else:
-                permits[request.attempt_id] = Permit(busy=free is None)
-        permits |= self._commit_sending(ready, deadline)
-        return [permits.get(request.attempt_id, Permit()) for request in requests]
+                permits[request.post_id] = Permit(busy=request.account_id not in may_post)
+        opened: list[SendRequest] = []
+        for request, attempt in zip(ready, one_by_one(self._open, ready), strict=True):
+            if isinstance(attempt, int):
+                opened.append(replace(request, attempt=attempt))
+            elif attempt is not None:
+                permits[request.post_id] = attempt
+        committed = one_by_one(partial(self._commit_sending, deadline=deadline), opened)
+        for request, permit in zip(opened, committed, strict=True):
+            if isinstance(permit, Conflict):
+                permit = Permit(taken=permit.constraint == "publish_attempts_one_key")
+            permits[request.post_id] = permit
+        return [permits.get(request.post_id, Permit()) for request in requests]
 
-    def _take(self, account_id: int) -> bool | None:
-        """Whether the account is ours and may post; None when another run works it."""
-        if account_id in self.held_accounts:
-            return True
-        free = posts.take_account(self.db, self.token, account_id, lease_seconds=self.settings.lease_seconds)
-        if free is not None:
-            self.held_accounts.add(account_id)
-        return free
+    def _take(self, account_ids: set[int]) -> dict[int, bool]:
+        """Which accounts are ours, and whether they may post; other runs work the others."""
+        taken = dict.fromkeys(account_ids & self.held_accounts, True)
+        if wanted := sorted(account_ids - self.held_accounts):
+            taken |= posts.take_accounts(
+                self.db, self.token, wanted, lease_seconds=self.settings.lease_seconds
+            )
+            self.held_accounts |= taken.keys()
+        return taken
 
-    def _commit_sending(self, requests: Sequence[SendRequest], deadline: float) -> dict[int, Permit]:
-        if not requests:
-            return {}
+    def _open(self, requests: Sequence[SendRequest]) -> list[int | None]:
+        """The attempts of these, now on record; None for one whose post is no longer ours."""
+        drafts = [request.attempt for request in requests if isinstance(request.attempt, Draft)]
+        opened = iter(posts.open_attempts(self.db, self.token, drafts) if drafts else ())
+        return [next(opened) if isinstance(r.attempt, Draft) else r.attempt for r in requests]
+
+    def _commit_sending(self, requests: Sequence[SendRequest], *, deadline: float) -> list[Permit]:
         try:
             verdicts = posts.begin_sending(
                 self.db,
@@ -196,31 +216,23 @@ class Desk:
                 duplicate_window_seconds=self.settings.duplicate_window_minutes * 60,
                 breaker_per_hour=self.settings.breaker_per_hour,
             )
-        except Conflict as exc:
-            if len(requests) > 1:
-                return {
-                    attempt_id: permit
-                    for request in requests
-                    for attempt_id, permit in self._commit_sending([request], deadline).items()
-                }
-            return {requests[0].attempt_id: Permit(taken=exc.constraint == "publish_attempts_one_key")}
         except DatabaseUnavailable:
             if not self.db.is_broken:
-                return {}  # rolled back for certain: a lock was not free in time, or a deadlock was broken
+                return [Permit()] * len(
+                    requests
+                )  # rolled back for certain: a lock was not free in time, a deadlock
             # The commit may have happened without our hearing of it. Nothing was sent, so nothing is lost.
-            attempt_ids = [request.attempt_id for request in requests]
+            attempt_ids = [request.attempt for request in requests if isinstance(request.attempt, int)]
             error = "the database went away before the send could start"
             self.fact(lambda: posts.record_not_sent(self.db, attempt_ids, error=error))
             raise
-        return {
-            attempt_id: Permit(verdict=verdict, deadline=deadline) for attempt_id, verdict in verdicts.items()
-        }
+        return [Permit(verdict=verdict, deadline=deadline) for verdict in verdicts]
 
-    def lane_rests(self, lane: Hashable) -> None:
-        """Nothing to do for an account right now: other runs may work it."""
-        if lane in self.held_accounts:
-            self.held_accounts.discard(lane)
-            posts.release_accounts(self.db, self.token, [lane])
+    def lanes_rest(self, lanes: Collection[int]) -> None:
+        """Nothing to do for these accounts right now: other runs may work them."""
+        if resting := self.held_accounts.intersection(lanes):
+            self.held_accounts -= resting
+            posts.release_accounts(self.db, self.token, sorted(resting))
 
     def tick(self) -> None:
         """A restart of the database is over in seconds, and costs no more than the statement it hit."""
@@ -236,3 +248,15 @@ class Desk:
             account_ids=sorted(self.held_accounts),
             lease_seconds=self.settings.lease_seconds,
         )
+
+
+def one_by_one(
+    work: Callable[[Sequence[S]], Sequence[T]], items: Sequence[S]
+) -> list[T | Conflict | BadInput]:
+    """`work` on all items at once. If one of them spoils it, on each alone: the spoiler's error stands in its place."""
+    try:
+        return [*work(items)] if items else []
+    except (Conflict, BadInput) as exc:
+        if len(items) == 1:
+            return [exc]
+        return [answer for item in items for answer in one_by_one(work, [item])]

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from socialcron import log
-from socialcron.batches.runner import Call, Request, Until, Work
+from socialcron.batches.runner import Call, Hooks, Request, Until, Work
 from socialcron.errors import AuthExpired, PlatformError, PlatformFailure, RateLimited, Unavailable
 from socialcron.model import ProfilePage
 from socialcron.platforms import scrapecreators
@@ -33,7 +33,7 @@ LONGEST_RETRY_SECONDS = 60.0  # who asks for more is asked again by the profile'
 
 
 @dataclass(slots=True, kw_only=True)
-class Book:
+class Book(Hooks):
     """What the hands of a run share. left: profiles that may still be claimed. stopped: why all of them end early."""
 
     db: Database
@@ -79,12 +79,6 @@ class Book:
         self.ended(profile, "released")
 
     # --- hooks of the runner -----------------------------------------------------------------------------------------
-
-    def begin_sending(self, requests: Any) -> Any:
-        raise AssertionError("monitoring sends nothing")
-
-    def lane_rests(self, lane: Any) -> None:
-        pass
 
     def tick(self) -> None:
         if self.held:

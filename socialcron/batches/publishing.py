@@ -8,7 +8,7 @@ ask the platform.
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
@@ -38,7 +38,7 @@ from socialcron.errors import (
 from socialcron.model import Confirmed, PreparedStep, Ready, Saved, Step, Wait
 from socialcron.platforms.http import now_seconds
 from socialcron.store import posts
-from socialcron.store.posts import Attempt, ClaimedPost
+from socialcron.store.posts import Attempt, ClaimedPost, Draft
 
 POSTED, ACCEPTED, RETRIED, FAILED, UNCONFIRMED, RELEASED, MISSED, RECONCILED = OUTCOMES = (
     "posted",
@@ -68,6 +68,7 @@ class PublishJob:
         self._attempts = attempts
         self._adapter = connection.adapter
         self._refreshed = False
+        self._attempt: int | Draft  # at the step at work: on record as soon as there is something to keep
         self._patience_until: float | None = None  # `now_seconds`; until then it waits here for the platform
         self.lane = post.account_id
         self.due = now_seconds() + post.seconds_to_due
@@ -126,15 +127,7 @@ class PublishJob:
         if self._connection.halted:
             return self._release(f"the account is {self._connection.halted}")
         handles, handles_age = self._saved_handles(step)
-        step = replace(
-            step,
-            handles=handles,
-            parent=self._parent(step),
-            root=self._confirmed.get(0) if step.number else None,
-        )
-        attempt_id = posts.open_attempt(
-            self._desk.db,
-            self._desk.token,
+        self._attempt = Draft(
             post_id=self._post.id,
             step=step.number,
             revision=self._post.revision,
@@ -142,12 +135,19 @@ class PublishJob:
             handles=handles,
             handles_age_seconds=handles_age,
         )
-        if attempt_id is None:
-            return self._lost()
+        step = replace(
+            step,
+            handles=handles,
+            parent=self._parent(step),
+            root=self._confirmed.get(0) if step.number else None,
+        )
         try:
-            prepared = yield from self._prepare(step, attempt_id)
+            prepared = yield from self._prepare(step)
+            waits = step.number == 0 and self.due > now_seconds()
+            if waits:
+                self._open_attempt()
         except PlatformError as exc:
-            self._end_attempt(attempt_id, exc)
+            self._end_attempt(exc)
             return self._decide(step.number, exc)
         except Postponed as exc:
             return self._release(exc.reason, retry_in_seconds=exc.retry_in_seconds)
@@ -155,11 +155,11 @@ class PublishJob:
             raise
         except Exception as exc:
             failure = self._bug(exc)
-            self._end_attempt(attempt_id, failure)
+            self._end_attempt(failure)
             return self._decide(step.number, failure)
-        if step.number == 0 and self.due > now_seconds():
+        if waits:
             yield Until(self.due)
-        return (yield from self._send(step, prepared, attempt_id, last=last))
+        return (yield from self._send(step, prepared, last=last))
 
     def _parent(self, step: Step) -> Confirmed | None:
         match step.kind:
@@ -170,19 +170,20 @@ class PublishJob:
             case "comment" | "thumbnail":
                 return self._confirmed[0]
 
-    def _saved_handles(self, step: Step) -> tuple[dict[str, Any], float | None]:
+    def _saved_handles(self, step: Step) -> tuple[dict[str, Any], float]:
         """What earlier tries at this step uploaded, if it is still good, and its age in seconds."""
         for attempt in reversed(self._attempts):
             if attempt.step == step.number and attempt.revision == self._post.revision:
                 age = attempt.handles_age_seconds
-                fresh = age is not None and age < self._adapter.declaration.handle_ttl_seconds
                 refused = attempt.phase == "refused" and attempt.error_class == Rejected.error_class
-                return (attempt.handles, age) if fresh and not refused else ({}, None)
-        return {}, None
+                if age is None or age >= self._adapter.declaration.handle_ttl_seconds or refused:
+                    break
+                return attempt.handles, age
+        return {}, 0.0
 
     # --- prepare: everything invisible ---------------------------------------------------------------------------
 
-    def _prepare(self, step: Step, attempt_id: int) -> Generator[Request, Any, PreparedStep]:
+    def _prepare(self, step: Step) -> Generator[Request, Any, PreparedStep]:
         step = yield from self._bring_media(step)
         # What was uploaded of other bytes is of no use: a file may have been replaced since a run died in the middle.
         of_media = {_OF_MEDIA: [item.sha256 for item in step.media]} if step.media else {}
@@ -194,21 +195,15 @@ class PublishJob:
             result = yield from self._connection.call(partial(self._adapter.prepare, step))
             match result:
                 case Saved(handles=found):
-                    posts.save_handles(self._desk.db, attempt_id, {**found, **of_media})
+                    self._save_handles({**found, **of_media})
                     step = replace(step, handles=found)
                 case Wait(handles=found, seconds=seconds):
-                    posts.save_handles(self._desk.db, attempt_id, {**found, **of_media})
+                    self._save_handles({**found, **of_media})
                     step = replace(step, handles=found)
                     yield from self._wait(seconds)
                 case Ready(request=request, handles=last):
                     found = step.handles if last is None else last
-                    posts.mark_prepared(
-                        self._desk.db,
-                        attempt_id,
-                        request=request,
-                        handles={**found, **of_media},
-                        payload_hash=_payload_hash(step),
-                    )
+                    self._keep_request(request, {**found, **of_media}, _payload_hash(step))
                     return PreparedStep(
                         number=step.number,
                         kind=step.kind,
@@ -217,6 +212,29 @@ class PublishJob:
                         media=step.media,
                         handles=found,
                     )
+
+    def _open_attempt(self) -> int:
+        """Raises Postponed when the post is no longer ours."""
+        if isinstance(self._attempt, Draft):
+            (attempt_id,) = posts.open_attempts(self._desk.db, self._desk.token, [self._attempt])
+            if attempt_id is None:
+                raise Postponed("the claim was lost")
+            self._attempt = attempt_id
+        return self._attempt
+
+    def _save_handles(self, handles: dict[str, Any]) -> None:
+        posts.save_handles(self._desk.db, self._open_attempt(), handles)
+
+    def _keep_request(self, request: Mapping[str, Any], handles: dict[str, Any], payload_hash: str) -> None:
+        """With the attempt if it is open; else both go on record when it is sent, together with others."""
+        if isinstance(self._attempt, Draft):
+            self._attempt = replace(
+                self._attempt, request=request, handles=handles, payload_hash=payload_hash
+            )
+        else:
+            posts.mark_prepared(
+                self._desk.db, self._attempt, request=request, handles=handles, payload_hash=payload_hash
+            )
 
     def _wait(self, seconds: float) -> Generator[Request, Any, None]:
         """Wait for the platform's processing: here until the post is due, and a moment longer; else a later run does.
@@ -246,19 +264,17 @@ class PublishJob:
 
     # --- send: the one visible request ---------------------------------------------------------------------------
 
-    def _send(
-        self, step: Step, prepared: PreparedStep, attempt_id: int, *, last: bool
-    ) -> Generator[Request, Any, str | None]:
+    def _send(self, step: Step, prepared: PreparedStep, *, last: bool) -> Generator[Request, Any, str | None]:
         tried = [a for a in self._attempts if (a.step, a.revision) == (step.number, self._post.revision)]
         doubted = any(attempt.phase == "absent" for attempt in tried)
         sending = Sending(
-            self._desk, self._connection, self._post, attempt_id, complete=last, doubted=doubted
+            self._desk, self._connection, self._post, self._attempt, complete=last, doubted=doubted
         )
         permit = yield from sending.permit()
         if permit is None:
             return self._release(f"the account is {self._connection.halted}")
         if permit.verdict is None or not permit.verdict.may_send:
-            return self._not_permitted(permit, step.number, attempt_id)
+            return self._not_permitted(permit, step.number)
         prepared = replace(
             prepared, first_sending_at=permit.verdict.first_sending_at, sends=permit.verdict.sends or 1
         )
@@ -284,22 +300,23 @@ class PublishJob:
         self._confirmed[step.number] = confirmed
         return None
 
-    def _not_permitted(self, permit: Permit, step: int, attempt_id: int) -> str:
+    def _not_permitted(self, permit: Permit, step: int) -> str:
         verdict = permit.verdict
         if permit.taken:
             posts.draw_new_key(self._desk.db, self._desk.token, self._post.id)
             return self._release("the id we chose is another post's; a new one is drawn")
         if verdict is None:
             return self._release("the post, its account or its claim changed before the send")
+        self._attempt = verdict.attempt_id
         if verdict.duplicate_of is not None:
             exc = Duplicate(
                 f"post {verdict.duplicate_of} says the same on this account at nearly the same time",
                 hint=f"`socialcron posts retry {self._post.id} --force` sends it all the same.",
             )
-            self._end_attempt(attempt_id, exc)
+            self._end_attempt(exc)
             return self._fail(step, exc)
         limit = self._desk.settings.breaker_per_hour
-        self._end_attempt(attempt_id, RateLimited(f"the breaker is open: {limit} posts in an hour"))
+        self._end_attempt(RateLimited(f"the breaker is open: {limit} posts in an hour"))
         return self._release(
             f"the breaker is open: {limit} posts of this account went out within an hour",
             retry_in_seconds=verdict.reopens_in_seconds,
@@ -363,7 +380,11 @@ class PublishJob:
         self._event("bug", level=log.ERROR, exc_info=exc)
         return PlatformFailure(f"a bug in socialcron ({type(exc).__name__}); see the log", retryable=True)
 
-    def _end_attempt(self, attempt_id: int, exc: PlatformError) -> None:
+    def _end_attempt(self, exc: PlatformError) -> None:
+        try:
+            attempt_id = self._open_attempt()
+        except Postponed:
+            return
         posts.end_attempt(
             self._desk.db,
             attempt_id,

@@ -6,9 +6,11 @@ the main thread, and yields when it needs something else:
     answer = yield Call(function)      run it in a worker thread; its exception is raised here
     yield Until(moment)                go on at that moment (`now_seconds`)
     verdict = yield Send(request)      have `sending` committed, together with others that are ready right now
+    answer = yield Record(fact)        have what a call brought recorded, together with others that came back by now
 
-Jobs with the same lane (an account) never have two calls under way; among those that wait for a thread, the one due
-first goes first. A `Send` keeps its thread until the `Call` that follows it ends, because its deadline is running.
+So a busy run pays for few transactions, each of many posts, and an idle one waits for nobody. Jobs with the same lane
+(an account) never have two calls under way; among those that wait for a thread, the one due first goes first. A `Send`
+keeps its thread until the `Call` that follows it ends, because its deadline is running.
 """
 
 from __future__ import annotations
@@ -17,15 +19,17 @@ import heapq
 import queue
 import threading
 from collections import Counter
-from collections.abc import Callable, Generator, Hashable, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Collection, Generator, Hashable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain, count
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from socialcron import log
 from socialcron.errors import DatabaseUnavailable
 from socialcron.platforms.http import now_seconds
+
+LINGER_SECONDS = 0.002  # for further calls to end, once one has: their posts share transactions
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,14 @@ class Send:
     request: Any
 
 
-Request = Call | Until | Send
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Follows a `Call`."""
+
+    fact: Any
+
+
+Request = Call | Until | Send | Record
 Work = Generator[Request, Any, str]
 
 
@@ -60,20 +71,25 @@ class Job(Protocol):
     def give_back(self) -> str: ...
 
 
-class Hooks(Protocol):
+class Hooks:
     """What a batch does for its jobs as a whole, on the main thread."""
 
     def begin_sending(self, requests: Sequence[Any]) -> Sequence[Any]:
-        """Commit `sending` for these, one verdict each in order."""
-        ...
+        """Commit `sending` for these; a verdict each, in order. An error among them is raised in its job."""
+        self._sends_nothing()
 
-    def lane_rests(self, lane: Hashable) -> None:
-        """Every job of the lane has ended or waits for its moment."""
-        ...
+    def record(self, facts: Sequence[Any]) -> Sequence[Any]:
+        """Commit these; an answer each, in order. An error among them is raised in its job."""
+        self._sends_nothing()
+
+    def lanes_rest(self, lanes: Collection[Any]) -> None:
+        """Every job of these has ended or waits for its moment."""
 
     def tick(self) -> None:
         """Called now and then, and after a failure of the database: renew leases, have the database back."""
-        ...
+
+    def _sends_nothing(self) -> NoReturn:
+        raise AssertionError(f"{type(self).__name__} sends nothing")
 
 
 @dataclass(slots=True, eq=False)
@@ -89,6 +105,15 @@ class _Running:
         return (self.job.due, self.number) < (other.job.due, other.number)
 
 
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """A call that has ended."""
+
+    running: _Running
+    result: Any = None
+    error: BaseException | None = None
+
+
 @dataclass(slots=True)
 class Ended:
     """How a run of jobs ended: outcomes by name, and why it stopped early, if it did."""
@@ -96,35 +121,6 @@ class Ended:
     outcomes: list[str] = field(default_factory=list)
     error: DatabaseUnavailable | None = None
     bug: Exception | None = None
-
-
-class _Pool:
-    """Daemon threads, unlike those of ThreadPoolExecutor: a platform that never answers cannot keep a process alive."""
-
-    def __init__(self, size: int) -> None:
-        self._calls: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
-        self._size = size
-        for number in range(size):
-            threading.Thread(target=self._serve, name=f"platform-{number}", daemon=True).start()
-
-    def submit(self, function: Callable[[], Any]) -> Future[Any]:
-        future: Future[Any] = Future()
-        self._calls.put((future, function))
-        return future
-
-    def close(self) -> None:
-        for _ in range(self._size):
-            self._calls.put(None)
-
-    def _serve(self) -> None:
-        while (call := self._calls.get()) is not None:
-            future, function = call
-            try:
-                result = function()
-            except BaseException as exc:
-                future.set_exception(exc)
-            else:
-                future.set_result(result)
 
 
 class Runner:
@@ -142,13 +138,14 @@ class Runner:
     ) -> None:
         """How long to wait for what is under way: `grace_seconds` after `stop`, else `patience_seconds`."""
         self._hooks = hooks
-        self._free = concurrency
-        self._pool = _Pool(concurrency)
+        self._concurrency = self._free = concurrency
         self._stop_at = stop_at
         self._grace_seconds = grace_seconds
         self._patience_seconds = patience_seconds
         self._tick_seconds = tick_seconds
-        self._done: queue.SimpleQueue[tuple[_Running, Future[Any]] | None] = queue.SimpleQueue()
+        # What the threads are to call, and what came of it; None to a thread: end, None from a signal handler: wake up.
+        self._calls: queue.SimpleQueue[tuple[_Running, Callable[[], Any]] | None] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[_Done | None] = queue.SimpleQueue()
         self._waiting: list[_Running] = []  # a heap of those that want a thread
         self._parked: dict[Hashable, list[_Running]] = {}  # busy lane -> those that want a thread after it
         self._timers: list[tuple[float, int, _Running]] = []  # a heap by moment
@@ -156,6 +153,8 @@ class Runner:
         self._awake: Counter[Hashable] = (
             Counter()
         )  # lane -> jobs that neither ended nor wait for their moment
+        self._resting: set[Hashable] = set()  # lanes the hooks have not been told of
+        self._facts: list[tuple[_Running, Record]] = []  # to be recorded
         self._numbers = count()
         self._stopped = False
         self._ended = Ended()
@@ -166,12 +165,15 @@ class Runner:
         self._done.put(None)
 
     def run(self, jobs: Sequence[Job]) -> Ended:
+        for number in range(self._concurrency):
+            # Daemons, unlike those of ThreadPoolExecutor: a platform that never answers cannot keep a process alive.
+            threading.Thread(target=self._serve, name=f"platform-{number}", daemon=True).start()
         for job in jobs:
             running = _Running(job=job, number=next(self._numbers), work=job.work())
             self._awake[job.lane] += 1
             heapq.heappush(self._waiting, running)
         next_tick = now_seconds() + self._tick_seconds
-        while self._waiting or self._parked or self._timers or self._under_way:
+        while self._waiting or self._parked or self._timers or self._under_way or self._facts:
             moment = now_seconds()
             if self._stopped or moment >= self._stop_at or self._ended.error:
                 break
@@ -180,10 +182,23 @@ class Runner:
             if moment >= next_tick:
                 self._guarded(self._hooks.tick)
                 next_tick = moment + self._tick_seconds
+            self._let_rest()
             self._collect(self._pause(next_tick))
         self._wind_down()
-        self._pool.close()
+        self._let_rest()
+        for _ in range(self._concurrency):
+            self._calls.put(None)
         return self._ended
+
+    def _serve(self) -> None:
+        """A worker thread."""
+        while (call := self._calls.get()) is not None:
+            running, function = call
+            try:
+                done = _Done(running, result=function())
+            except BaseException as exc:
+                done = _Done(running, error=exc)
+            self._done.put(done)
 
     def _pause(self, next_tick: float) -> float:
         """Seconds until something is to be done without a call having ended."""
@@ -196,7 +211,7 @@ class Runner:
         while self._timers and self._timers[0][0] <= moment:
             _, _, running = heapq.heappop(self._timers)
             self._awake[running.job.lane] += 1
-            self._resume(running, None)
+            self._resume(running)
 
     def _start(self) -> None:
         """Give every free thread to the job due first among those whose lane has none."""
@@ -208,7 +223,7 @@ class Runner:
                 continue
             match running.request:
                 case None:
-                    self._resume(running, None)
+                    self._resume(running)
                 case Call() as call:
                     self._occupy(running)
                     self._submit(running, call)
@@ -229,7 +244,7 @@ class Runner:
             return
         for (running, _), verdict in zip(sends, verdicts, strict=True):
             running.sending = True
-            self._resume(running, verdict)
+            self._answer(running, verdict)
             if running not in self._under_way:  # the verdict was no
                 running.sending = False
                 self._vacate(running)
@@ -245,32 +260,45 @@ class Runner:
 
     def _submit(self, running: _Running, call: Call) -> None:
         self._under_way.add(running)
-        future = self._pool.submit(call.function)
-        future.add_done_callback(lambda done: self._done.put((running, done)))
+        self._calls.put((running, call.function))
 
     def _collect(self, seconds: float) -> None:
-        """Wait for a call to end, at most `seconds`; then take all that have ended."""
-        try:
-            item = self._done.get(timeout=seconds) if seconds > 0 else self._done.get_nowait()
-            while True:
-                if item is not None:
-                    running, future = item
-                    self._under_way.discard(running)
-                    self._vacate(running)
-                    running.sending = False
-                    self._resume(running, future)
-                item = self._done.get_nowait()
-        except queue.Empty:
-            return
+        """Wait for a call to end, at most `seconds`; then take all that have ended, and record what they brought."""
+        with suppress(queue.Empty):
+            for number in count(1):
+                done = self._done.get(timeout=max(seconds, 0.0))
+                if done is not None:
+                    self._under_way.discard(done.running)
+                    self._vacate(done.running)
+                    done.running.sending = False
+                    self._resume(done.running, done.result, done.error)
+                seconds = LINGER_SECONDS if self._under_way and number < self._concurrency else 0.0
+        self._record()
 
-    def _resume(self, running: _Running, value: Any) -> None:
-        """Let a job go on until its next request; an answer is recorded here, at once, before anything else starts."""
+    def _record(self) -> None:
+        """Before anything else starts: what came back must not wait for what goes out."""
+        if not self._facts:
+            return
+        recording, self._facts = self._facts, []
+        answers: Sequence[Any]
         try:
-            if isinstance(value, Future):
-                error = value.exception()
-                running.request = running.work.throw(error) if error else running.work.send(value.result())
-            else:
-                running.request = running.work.send(value)
+            answers = self._hooks.record([record.fact for _, record in recording])
+        except DatabaseUnavailable as exc:
+            answers = [exc] * len(recording)
+        for (running, _), answer in zip(recording, answers, strict=True):
+            self._answer(running, answer)
+
+    def _answer(self, running: _Running, answer: Any) -> None:
+        """Resume with what the hooks said: an error is raised in the job."""
+        if isinstance(answer, Exception):
+            self._resume(running, None, answer)
+        else:
+            self._resume(running, answer)
+
+    def _resume(self, running: _Running, value: Any = None, error: BaseException | None = None) -> None:
+        """Let a job go on until its next request."""
+        try:
+            running.request = running.work.send(value) if error is None else running.work.throw(error)
         except StopIteration as end:
             self._end(running, end.value)
         except DatabaseUnavailable as exc:
@@ -288,6 +316,8 @@ class Runner:
                 case Until(moment):
                     heapq.heappush(self._timers, (moment, running.number, running))
                     self._rest(running.job.lane)
+                case Record() as record:
+                    self._facts.append((running, record))
                 case _:
                     heapq.heappush(self._waiting, running)
 
@@ -299,7 +329,13 @@ class Runner:
     def _rest(self, lane: Hashable) -> None:
         self._awake[lane] -= 1
         if not self._awake[lane]:
-            self._guarded(lambda: self._hooks.lane_rests(lane))
+            self._resting.add(lane)
+
+    def _let_rest(self) -> None:
+        resting = {lane for lane in self._resting if not self._awake[lane]}
+        self._resting.clear()
+        if resting:
+            self._guarded(lambda: self._hooks.lanes_rest(resting))
 
     def _wind_down(self) -> None:
         """Give back what has not been sent; wait for what is under way, at most the grace; then leave it."""

@@ -9,7 +9,7 @@ from typing import Any
 from socialcron import log
 from socialcron.batches.connection import Connection
 from socialcron.batches.desk import Desk, Permit
-from socialcron.batches.runner import Call, Request, Send, Until
+from socialcron.batches.runner import Call, Record, Request, Send, Until
 from socialcron.errors import (
     BadInput,
     Conflict,
@@ -23,7 +23,7 @@ from socialcron.errors import (
 from socialcron.model import Accepted, Confirmed, PreparedStep
 from socialcron.platforms.http import Session, now_seconds
 from socialcron.store import posts
-from socialcron.store.posts import ClaimedPost, SendRequest
+from socialcron.store.posts import ClaimedPost, Draft, Fact, SendRequest
 
 NAME_SECONDS = 60.0  # until a platform is asked what it calls a post that is out
 BUSY_SECONDS = 0.2  # between two tries to take an account that another run works
@@ -37,7 +37,7 @@ class Sending:
         desk: Desk,
         connection: Connection,
         post: ClaimedPost,
-        attempt_id: int,
+        attempt: int | Draft,
         *,
         complete: bool,
         doubted: bool = False,
@@ -46,14 +46,19 @@ class Sending:
         self._desk = desk
         self._connection = connection
         self._post = post
-        self._attempt_id = attempt_id
+        self._attempt = attempt
         self._doubted = doubted
         self.complete = complete  # no step of the post is left after this one
+
+    @property
+    def _attempt_id(self) -> int:
+        assert isinstance(self._attempt, int), "it is opened before it is sent"
+        return self._attempt
 
     def permit(self) -> Generator[Request, Any, Permit | None]:
         """Have `sending` committed, waiting for a run that works the account; None when the account is halted."""
         request = SendRequest(
-            attempt_id=self._attempt_id,
+            attempt=self._attempt,
             post_id=self._post.id,
             account_id=self._post.account_id,
             revision=self._post.revision,
@@ -61,6 +66,8 @@ class Sending:
         while not self._connection.halted:
             permit: Permit = yield Send(request)
             if not permit.busy:
+                if permit.verdict is not None:
+                    self._attempt = permit.verdict.attempt_id
                 return permit
             yield Until(now_seconds() + BUSY_SECONDS)
         return None
@@ -85,7 +92,7 @@ class Sending:
         if isinstance(sent, Accepted):
             self._accept(sent)
         else:
-            self.confirm(sent)
+            yield from self.confirm(sent)
         self._connection.note(session.seen)
         self._event(
             "post_published" if confirmed else "post_accepted",
@@ -109,23 +116,21 @@ class Sending:
             )
         )
 
-    def confirm(self, confirmed: Confirmed) -> None:
+    def confirm(self, confirmed: Confirmed) -> Generator[Request, Any, None]:
         """Record that the step is out. A provisional id is asked about again.
 
         Raises OutcomeUnknown when that thing belongs to another step already, or has an id that cannot be stored.
         """
+        fact = Fact(
+            attempt_id=self._attempt_id,
+            remote_id=confirmed.remote_id,
+            url=confirmed.url,
+            answer=confirmed.extra,
+            complete=self.complete,
+            look_in_seconds=NAME_SECONDS if confirmed.provisional else None,
+        )
         try:
-            self._desk.fact(
-                lambda: posts.record_confirmed(
-                    self._desk.db,
-                    self._attempt_id,
-                    remote_id=confirmed.remote_id,
-                    url=confirmed.url,
-                    answer=confirmed.extra,
-                    complete=self.complete,
-                    look_in_seconds=NAME_SECONDS if confirmed.provisional else None,
-                )
-            )
+            yield Record(fact)
         except (Conflict, BadInput) as exc:
             why = "which is another post's" if isinstance(exc, Conflict) else "which cannot be stored"
             raise self._unknown(

@@ -96,7 +96,7 @@ class SettleJob:
         candidates = self._unowned(look)
         twin = self._twin(look) if candidates else None
         if len(candidates) == 1 and twin is None:
-            return self._adopt(candidates[0])
+            return (yield from self._adopt(candidates[0]))
         if candidates and twin in ("sending", "confirmed"):
             age = self._ago(self._attempt.first_sent_seconds_ago) or 0.0 if self._attempt else 0.0
             error = "another post with the same words is about to be known"
@@ -219,12 +219,12 @@ class SettleJob:
             post_id=self._post.id,
         )
 
-    def _adopt(self, match: Confirmed) -> str:
+    def _adopt(self, match: Confirmed) -> Work:
         sending = self._sending()
         if match.provisional and not sending.complete:
             return self._postpone(LOOK_AGAIN_SECONDS, error="it is out, but what follows it needs its name")
         try:
-            sending.confirm(match)
+            yield from sending.confirm(match)
         except OutcomeUnknown as exc:
             return self._postpone(None, error=exc.message)
         self._log("post_reconciled", found=True, url=match.url)

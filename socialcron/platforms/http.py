@@ -371,7 +371,8 @@ class Session:
         return answer
 
     def _note_limits(self, answer: Answer) -> None:
-        self.seen.extend(replace(seen, answered_at=answer.date) for seen in self.limits(answer))
+        date = answer.date
+        self.seen.extend(replace(seen, answered_at=date) for seen in self.limits(answer))
 
     def _invisible(
         self, method: str, path: str, deadline: float, accept: frozenset[int], parts: dict[str, Any]

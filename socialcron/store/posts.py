@@ -7,7 +7,7 @@ Facts (it is out, it was refused, nobody knows) are recorded by attempt id, whoe
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -121,13 +121,42 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SendRequest:
-    """One attempt that is ready to go out."""
+class Draft:
+    """An attempt to be opened. request: None while it is being prepared. handles may come from an earlier try."""
 
-    attempt_id: int
+    post_id: int
+    step: int
+    revision: int
+    key: str
+    handles: Mapping[str, Any]
+    handles_age_seconds: float = 0.0
+    request: Mapping[str, Any] | None = None
+    payload_hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendRequest:
+    """One step that is ready to go out. attempt: the id of its attempt, or what is to be opened first."""
+
+    attempt: int | Draft
     post_id: int
     account_id: int
     revision: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """A step is out. complete: no step of its post is left.
+
+    look_in_seconds: the id is provisional, ask again then; None: it is final.
+    """
+
+    attempt_id: int
+    remote_id: str
+    url: str | None
+    answer: Mapping[str, Any]
+    complete: bool
+    look_in_seconds: float | None = None
 
 
 # --- claim -------------------------------------------------------------------------------------------------------
@@ -245,11 +274,12 @@ def renew_leases(
     return {row["id"] for row in db.rows("renew_leases", params, into=dict)}
 
 
-def take_account(db: Database, token: UUID, account_id: int, *, lease_seconds: float) -> bool | None:
-    """Whether the account may post, now that it is ours; None when another run works it."""
-    params = {"claim_token": token, "account_id": account_id, "lease_seconds": lease_seconds}
-    may_post: bool | None = db.value("take_account", params)
-    return may_post
+def take_accounts(
+    db: Database, token: UUID, account_ids: Sequence[int], *, lease_seconds: float
+) -> dict[int, bool]:
+    """Whether each account may post, now that it is ours; those that other runs work are missing."""
+    params = {"claim_token": token, "account_ids": list(account_ids), "lease_seconds": lease_seconds}
+    return {row["id"]: row["may_post"] for row in db.rows("take_accounts", params, into=dict)}
 
 
 def release_accounts(db: Database, token: UUID, account_ids: Sequence[int]) -> None:
@@ -260,29 +290,11 @@ def release_accounts(db: Database, token: UUID, account_ids: Sequence[int]) -> N
 # --- one attempt -------------------------------------------------------------------------------------------------
 
 
-def open_attempt(
-    db: Database,
-    token: UUID,
-    *,
-    post_id: int,
-    step: int,
-    revision: int,
-    key: str,
-    handles: Mapping[str, Any],
-    handles_age_seconds: float | None,
-) -> int | None:
-    """The new attempt's id; None when the post is no longer ours. `handles` come from an earlier try."""
-    params = {
-        "claim_token": token,
-        "post_id": post_id,
-        "step": step,
-        "revision": revision,
-        "key": key,
-        "handles": Jsonb(handles),
-        "handles_age_seconds": handles_age_seconds,
-    }
-    attempt_id: int | None = db.value("open_attempt", params)
-    return attempt_id
+def open_attempts(db: Database, token: UUID, drafts: Sequence[Draft]) -> list[int | None]:
+    """The new attempts' ids; None for one whose post is no longer ours. One draft a post; all or none of them."""
+    params = {"claim_token": token, "drafts": Jsonb([asdict(draft) for draft in drafts])}
+    opened = {row["post_id"]: row["id"] for row in db.rows("open_attempts", params, into=dict)}
+    return [opened.get(draft.post_id) for draft in drafts]
 
 
 def save_handles(db: Database, attempt_id: int, handles: Mapping[str, Any]) -> None:
@@ -327,8 +339,8 @@ def begin_sending(
     lease_seconds: float,
     duplicate_window_seconds: float,
     breaker_per_hour: int,
-) -> dict[int, Verdict]:
-    """The `sending` transaction: durable before this returns. An attempt missing from the result must not be sent.
+) -> list[Verdict | None]:
+    """The `sending` transaction of attempts that are open: durable before this returns. None must not be sent.
 
     Raises Conflict when another send of a step is open or its key is taken, DatabaseUnavailable when the commit was
     not acknowledged: then none may be sent, and `record_not_sent` puts them back.
@@ -343,44 +355,29 @@ def begin_sending(
         "breaker_per_hour": breaker_per_hour,
     }
     with db.transaction(durable=True):
-        posts = {row["id"] for row in db.rows("lock_posts_for_sending", params, into=dict)}
+        posts = {row["id"]: row["ends_early"] for row in db.rows("lock_posts_for_sending", params, into=dict)}
+        if ending := [post_id for post_id, ends_early in posts.items() if ends_early]:
+            renew_leases(db, token, post_ids=ending, account_ids=[], lease_seconds=lease_seconds)
         accounts = {row["id"] for row in db.rows("lock_accounts_for_sending", params, into=dict)}
-        attempts = [r.attempt_id for r in requests if r.post_id in posts and r.account_id in accounts]
+        attempts = [r.attempt for r in requests if r.post_id in posts and r.account_id in accounts]
         verdicts = (
             db.rows("begin_sending", params | {"attempt_ids": attempts}, into=Verdict) if attempts else []
         )
-    return {verdict.attempt_id: verdict for verdict in verdicts}
+    found = {verdict.attempt_id: verdict for verdict in verdicts}
+    return [found.get(request.attempt) for request in requests if isinstance(request.attempt, int)]
 
 
 # --- facts -------------------------------------------------------------------------------------------------------
 
 
-def record_confirmed(
-    db: Database,
-    attempt_id: int,
-    *,
-    remote_id: str,
-    url: str | None,
-    answer: Mapping[str, Any],
-    complete: bool,
-    http_status: int | None = None,
-    look_in_seconds: float | None = None,
-) -> str | None:
-    """The post's new status; None when the fact was recorded before. Conflict: the id belongs to another step.
+def record_confirmed(db: Database, facts: Sequence[Fact]) -> list[str | None]:
+    """Each post's new status; None when its fact was recorded before. All or none of them.
 
-    look_in_seconds: the id is provisional, ask again then; None: it is final.
+    Conflict: an id belongs to another step.
     """
-    params = {
-        "attempt_id": attempt_id,
-        "remote_id": remote_id,
-        "url": url,
-        "answer": Jsonb(answer),
-        "complete": complete,
-        "http_status": http_status,
-        "look_in_seconds": look_in_seconds,
-    }
-    status: str | None = db.value("record_confirmed", params)
-    return status
+    found = db.rows("record_confirmed", {"facts": Jsonb([asdict(fact) for fact in facts])}, into=dict)
+    statuses = {row["attempt_id"]: row["status"] for row in found}
+    return [statuses.get(fact.attempt_id) for fact in facts]
 
 
 def record_refused(

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from socialcron.model import LimitSeen
+from collections.abc import Sequence
+
+from psycopg.types.json import Jsonb
+
+from socialcron.model import Account, LimitSeen
 from socialcron.store.engine import Database
 
 LARGEST = 2**31 - 1
@@ -28,20 +32,23 @@ def take_slots(
     return db.value("take_slots", params) is not None
 
 
-def observe_limit(
-    db: Database, seen: LimitSeen, *, platform: str, account_id: int, blocked_seconds: float | None
-) -> None:
-    params = {
-        "key": f"{platform}:account:{account_id}:{seen.family}",
-        "platform": platform,
-        "account_id": account_id,
-        "family": seen.family,
-        "limit": _storable(seen.limit),
-        "remaining": _storable(seen.remaining),
-        "reset_at": seen.reset_at,
-        "blocked_seconds": blocked_seconds,
-    }
-    db.run("observe_limit", params)
+def observe_limits(db: Database, seen: Sequence[tuple[Account, LimitSeen]]) -> None:
+    """What the platforms said, so that `status` shows it. At most one word on each limit of an account."""
+    observed = [
+        {
+            "key": f"{account.platform}:account:{account.id}:{limit.family}",
+            "platform": account.platform,
+            "account_id": account.id,
+            "family": limit.family,
+            "limit_requests": _storable(limit.limit),
+            "remaining": _storable(limit.remaining),
+            "reset_at": limit.reset_at and limit.reset_at.isoformat(),
+            "blocked_seconds": limit.retry_after if limit.blocked else None,
+        }
+        for account, limit in seen
+    ]
+    if observed:
+        db.run("observe_limits", {"observed": Jsonb(observed)})
 
 
 def _storable(count: int | None) -> int | None:

@@ -251,14 +251,14 @@ def resolve_post(
             )
         assert remote_id is not None
         try:
-            return posts.record_confirmed(
-                db,
-                unknown[0].id,
+            fact = posts.Fact(
+                attempt_id=unknown[0].id,
                 remote_id=remote_id,
                 url=url,
                 answer={},
                 complete=unknown[0].step + 1 >= step_count,
             )
+            return posts.record_confirmed(db, [fact])[0]
         except Conflict as exc:
             raise BadInput(
                 f"{remote_id!r} is the id of another post of account {post.account_id} already",

@@ -150,7 +150,7 @@ class Attack:
             ended = self.run(self.scenario.command)
             assert ended.exit_code == 0, ended.log
             self.check_outcome(gentle=True)
-            if "due" not in self.scenario.post or "db take_account" in ended.calls:
+            if "due" not in self.scenario.post or "db take_accounts" in ended.calls:
                 return ended.calls
         raise AssertionError("the host is too busy: the post was due before the run could wait for it")
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 
-from socialcron.errors import Conflict
+from socialcron.batches.desk import Desk
+from socialcron.errors import BadInput, Conflict
 from socialcron.store import posts
+from socialcron.store.posts import Fact
 from tests.conftest import Cli
 from tests.world import World
 
@@ -123,7 +127,35 @@ def test_one_owner__an_id_of_another_post_is_never_adopted(world: World, cli: Cl
     )
 
     with pytest.raises(Conflict) as refused:
-        posts.record_confirmed(world.db, attempt, remote_id=taken, url=None, answer={}, complete=True)
+        posts.record_confirmed(
+            world.db, [Fact(attempt_id=attempt, remote_id=taken, url=None, answer={}, complete=True)]
+        )
 
     assert refused.value.constraint == "publish_attempts_one_owner"
     assert world.attempts(second)[0]["phase"] == "sending"
+
+
+def test_answers_recorded_together__a_bad_one_takes_no_other_with_it(world: World, cli: Cli) -> None:
+    posts_of = {name: world.post(world.account("mastodon", handle=name), name) for name in ("a", "b", "c")}
+    cli("post-due")
+    taken = world.row(posts_of["b"])["remote_id"]
+    rival = world.post(world.row(posts_of["b"])["account_id"], "says it is b")
+    cli("post-due")
+    attempts = [world.attempts(post)[0]["id"] for post in (posts_of["a"], rival, posts_of["c"])]
+    world.run(
+        "UPDATE socialcron.publish_attempts SET phase = 'sending', remote_id = NULL WHERE id = ANY(%s)",
+        attempts,
+    )
+    facts = [
+        Fact(attempt_id=attempt, remote_id=remote_id, url=None, answer={}, complete=True)
+        for attempt, remote_id in zip(attempts, ("new a", taken, "c\x00"), strict=True)
+    ]
+
+    desk = Desk(world.db, world.settings, uuid4(), held_accounts=[])
+    answers = desk.record(facts)
+
+    assert answers[0] == "posted"
+    assert isinstance(answers[1], Conflict)
+    assert isinstance(answers[2], BadInput)
+    phases = [world.attempts(post)[0]["phase"] for post in (posts_of["a"], rival, posts_of["c"])]
+    assert phases == ["confirmed", "sending", "sending"]

@@ -14,7 +14,7 @@ import pytest
 
 from socialcron.store import posts
 from socialcron.store.engine import Database
-from socialcron.store.posts import ClaimRules, SendRequest
+from socialcron.store.posts import ClaimRules, Draft, SendRequest
 from tests.conftest import Cli
 
 RULES = ClaimRules(
@@ -48,26 +48,26 @@ def begin(db: Database, *, send: bool) -> int:
     token = uuid4()
     claim = posts.claim_due_posts(db, token, RULES)
     (post,) = posts.read_claimed_posts(db, claim.post_ids)
-    attempt = posts.open_attempt(
-        db,
-        token,
+    draft = Draft(
         post_id=post.id,
         step=0,
         revision=post.revision,
         key="key",
         handles={},
-        handles_age_seconds=None,
+        request={"text": "hi"},
+        payload_hash="hash",
     )
+    (attempt,) = posts.open_attempts(db, token, [draft])
     assert attempt is not None
-    posts.mark_prepared(db, attempt, request={"text": "hi"}, handles=None, payload_hash="hash")
     if send:
         request = SendRequest(
-            attempt_id=attempt, post_id=post.id, account_id=post.account_id, revision=post.revision
+            attempt=attempt, post_id=post.id, account_id=post.account_id, revision=post.revision
         )
-        verdicts = posts.begin_sending(
+        (verdict,) = posts.begin_sending(
             db, token, [request], lease_seconds=90, duplicate_window_seconds=600, breaker_per_hour=60
         )
-        assert verdicts[attempt].may_send
+        assert verdict is not None
+        assert verdict.may_send
     posts.release_accounts(db, token, claim.account_ids)
     return attempt
 

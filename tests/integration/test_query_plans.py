@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from socialcron.store import sqlfiles
 from tests.world import World
@@ -52,14 +53,11 @@ PARAMS: Mapping[str, Mapping[str, Any]] = {
     "read_claimed_posts": {"post_ids": list(range(1, 51))},
     "read_attempts": {"post_ids": list(range(1, 51))},
     "doctor_trouble": {},  # for people, but as quick
+    "open_attempts": CLAIM
+    | {"drafts": Jsonb([{"post_id": 1, "step": 0, "revision": 1, "key": "1", "handles": {}}])},
+    "take_accounts": CLAIM | {"account_ids": [1, 2, 3]},
     "record_confirmed": {
-        "attempt_id": 1,
-        "remote_id": "1",
-        "url": None,
-        "answer": None,
-        "http_status": None,
-        "complete": True,
-        "look_in_seconds": None,
+        "facts": Jsonb([{"attempt_id": 1, "remote_id": "1", "answer": {}, "complete": True}])
     },
 }
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from socialcron.model import LimitSeen
+from socialcron.model import Account, LimitSeen
 from socialcron.sandbox.frame import Limit
 from socialcron.store import ratelimits
 from tests.conftest import Cli
@@ -37,7 +37,8 @@ def test_take_slots__takes_several_or_none(world: World) -> None:
 
 def see(world: World, account: int, remaining: int | None, reset_at: datetime | None) -> None:
     seen = LimitSeen(family="publish", limit=100, remaining=remaining, reset_at=reset_at)
-    ratelimits.observe_limit(world.db, seen, platform="x", account_id=account, blocked_seconds=None)
+    of = Account(id=account, platform="x", handle="me", external_id=None, settings={})
+    ratelimits.observe_limits(world.db, [(of, seen)])
 
 
 def limit(world: World) -> tuple[int, datetime]:
@@ -46,14 +47,14 @@ def limit(world: World) -> tuple[int, datetime]:
     return row[0], row[1]
 
 
-def test_observe_limit__within_a_window_only_lowers(world: World) -> None:
+def test_observe_limits__within_a_window_only_lowers(world: World) -> None:
     account = world.account("stub")
     for remaining in (50, 40, 45):
         see(world, account, remaining, HOUR)
     assert limit(world) == (40, HOUR)
 
 
-def test_observe_limit__a_later_window_replaces_and_an_older_answer_is_ignored(world: World) -> None:
+def test_observe_limits__a_later_window_replaces_and_an_older_answer_is_ignored(world: World) -> None:
     account = world.account("stub")
     see(world, account, 3, HOUR)
     see(world, account, 99, HOUR + timedelta(hours=1))

@@ -14,7 +14,7 @@ import pytest
 from socialcron.settings import Settings
 from socialcron.store import posts
 from socialcron.store.engine import Database
-from socialcron.store.posts import ClaimRules, SendRequest
+from socialcron.store.posts import ClaimRules, Draft, Fact, SendRequest
 from tests.world import World
 
 pytestmark = pytest.mark.direct("it looks for the server's process of its own connection")
@@ -36,13 +36,30 @@ def prepared(world: World, **content: Any) -> tuple[UUID, SendRequest]:
     """A claimed post with a prepared first step."""
     token, post = uuid4(), world.post(world.account("stub"), **content)
     assert posts.claim_due_posts(world.db, token, RULES).post_ids == [post]
-    attempt = posts.open_attempt(
-        world.db, token, post_id=post, step=0, revision=1, key="k", handles={}, handles_age_seconds=None
+    draft = Draft(
+        post_id=post, step=0, revision=1, key="k", handles={}, request={"text": "Hello"}, payload_hash="h"
     )
+    (attempt,) = posts.open_attempts(world.db, token, [draft])
     assert attempt is not None
-    posts.mark_prepared(world.db, attempt, request={"text": "Hello"}, handles=None, payload_hash="h")
     account = world.row(post)["account_id"]
-    return token, SendRequest(attempt_id=attempt, post_id=post, account_id=account, revision=1)
+    return token, SendRequest(attempt=attempt, post_id=post, account_id=account, revision=1)
+
+
+def sent(world: World, token: UUID, request: SendRequest) -> int:
+    """The attempt, its `sending` committed."""
+    (verdict,) = posts.begin_sending(world.db, token, [request], **SENDING)
+    assert verdict is not None
+    assert verdict.may_send
+    return verdict.attempt_id
+
+
+def test_begin_sending__a_lease_that_ends_before_the_deadline_is_made_longer(world: World) -> None:
+    token, request = prepared(world)
+    world.run("UPDATE socialcron.posts SET lease_until = now() + interval '30 seconds'")
+
+    sent(world, token, request)
+
+    assert world.value("SELECT lease_until > now() + interval '80 seconds' FROM socialcron.posts")
 
 
 def while_it_waits(world: World, database: Database, work: Callable[[], Any], then: Callable[[], Any]) -> Any:
@@ -60,12 +77,14 @@ def while_it_waits(world: World, database: Database, work: Callable[[], Any], th
 def test_record_not_sent__waits_for_a_commit_that_is_still_under_way(world: World, other: Database) -> None:
     """A commit waits for its standby, the client is cut off: the step must not stay `sending` in the queue."""
     token, request = prepared(world)
+    attempt_id = request.attempt
+    assert isinstance(attempt_id, int)
     params = {
         "claim_token": token,
         "post_ids": [request.post_id],
         "revisions": [1],
         "account_ids": [request.account_id],
-        "attempt_ids": [request.attempt_id],
+        "attempt_ids": [attempt_id],
         **SENDING,
     }
     other.connection.execute(b"BEGIN")
@@ -76,7 +95,7 @@ def test_record_not_sent__waits_for_a_commit_that_is_still_under_way(world: Worl
         while_it_waits(
             world,
             reconnected,
-            lambda: posts.record_not_sent(reconnected, [request.attempt_id], error="the database went away"),
+            lambda: posts.record_not_sent(reconnected, [attempt_id], error="the database went away"),
             lambda: other.connection.execute(b"COMMIT"),
         )
 
@@ -90,7 +109,7 @@ def test_record_confirmed__during_recovery_leaves_a_post_that_goes_on(
 ) -> None:
     """The answer of a run that was taken for dead arrives while its post is being taken back."""
     token, request = prepared(world, thread=[] if complete else ["more"])
-    assert posts.begin_sending(world.db, token, [request], **SENDING)[request.attempt_id].may_send
+    attempt = sent(world, token, request)
     world.pass_time(30)
     other.connection.execute(b"BEGIN")
     ids = [
@@ -109,7 +128,7 @@ def test_record_confirmed__during_recovery_leaves_a_post_that_goes_on(
             world,
             late,
             lambda: posts.record_confirmed(
-                late, request.attempt_id, remote_id="r1", url=None, answer={}, complete=complete
+                late, [Fact(attempt_id=attempt, remote_id="r1", url=None, answer={}, complete=complete)]
             ),
             lambda: other.connection.execute(b"COMMIT"),
         )
@@ -121,7 +140,7 @@ def test_record_confirmed__during_recovery_leaves_a_post_that_goes_on(
 def test_a_handle_that_arrives_after_recovery__is_kept_and_voids_a_look_without_it(world: World) -> None:
     """A platform took the post and named it, while the database was away and another host took the run for dead."""
     token, request = prepared(world)
-    assert posts.begin_sending(world.db, token, [request], **SENDING)[request.attempt_id].may_send
+    attempt_id = sent(world, token, request)
     world.pass_time(30)
     means = {"stub": 0.0}
     assert posts.settle_stuck_posts(world.db, threshold_seconds=600, look_in_seconds=means)
@@ -131,7 +150,7 @@ def test_a_handle_that_arrives_after_recovery__is_kept_and_voids_a_look_without_
     for _ in range(2):
         posts.record_unknown(
             world.db,
-            request.attempt_id,
+            attempt_id,
             error="taken, and still at work",
             error_class=None,
             look_in_seconds=10.0,
@@ -140,5 +159,5 @@ def test_a_handle_that_arrives_after_recovery__is_kept_and_voids_a_look_without_
 
     (attempt,) = world.attempts(request.post_id)
     assert (attempt["phase"], attempt["handles"]) == ("unknown", {"publish_id": "p1"})
-    assert posts.record_absent(world.db, looking, request.attempt_id, error="not there") is None
+    assert posts.record_absent(world.db, looking, attempt_id, error="not there") is None
     assert world.row(request.post_id)["status"] == "unconfirmed"

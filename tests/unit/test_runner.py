@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from typing import Any
 
-from socialcron.batches.runner import Call, Runner, Send, Until, Work
+from socialcron.batches import runner as runner_module
+from socialcron.batches.runner import Call, Record, Runner, Send, Until, Work
 from socialcron.errors import DatabaseUnavailable
 from socialcron.platforms.http import now_seconds
 
 
-class Hooks:
+class Hooks(runner_module.Hooks):
     def __init__(self) -> None:
         self.batches: list[list[Any]] = []
+        self.records: list[list[Any]] = []
         self.rested: list[Hashable] = []
         self.ticks = 0
 
@@ -21,8 +23,12 @@ class Hooks:
         self.batches.append(list(requests))
         return [f"permit {request}" for request in requests]
 
-    def lane_rests(self, lane: Hashable) -> None:
-        self.rested.append(lane)
+    def record(self, facts: Sequence[Any]) -> Sequence[Any]:
+        self.records.append(list(facts))
+        return [ValueError(fact) if fact == "bad" else f"recorded {fact}" for fact in facts]
+
+    def lanes_rest(self, lanes: Collection[Hashable]) -> None:
+        self.rested.extend(lanes)
 
     def tick(self) -> None:
         self.ticks += 1
@@ -110,6 +116,22 @@ def test_send__those_ready_together_share_one_transaction() -> None:
     ended = runner(hooks).run([Job(work(name), lane=name) for name in ("a", "b")])
     assert sorted(ended.outcomes) == ["permit a", "permit b"]
     assert sum(len(batch) for batch in hooks.batches) == 2
+
+
+def test_record__those_that_came_back_together_share_one_and_a_bad_one_is_its_own_job_s() -> None:
+    hooks, back = Hooks(), threading.Barrier(2)
+
+    def work(name: str) -> Work:
+        yield Send(name)
+        yield Call(back.wait)
+        try:
+            return str((yield Record(name)))
+        except ValueError:
+            return "refused"
+
+    ended = runner(hooks).run([Job(work(name), lane=name) for name in ("good", "bad")])
+    assert sorted(ended.outcomes) == ["recorded good", "refused"]
+    assert sum(len(batch) for batch in hooks.records) == 2
 
 
 def test_until__lets_the_lane_rest() -> None:
