@@ -7,6 +7,7 @@ what it stores. The new pair is stored before anybody uses it.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
@@ -21,7 +22,7 @@ from socialcron.errors import LONGEST_WAIT_SECONDS, AuthExpired, PlatformError, 
 from socialcron.model import Account, LimitSeen, Tokens
 from socialcron.platforms import registry
 from socialcron.platforms.base import App
-from socialcron.platforms.http import Session, now_seconds
+from socialcron.platforms.http import NeedsNetwork, Session, now_seconds
 from socialcron.store import ratelimits, tokens
 from socialcron.store.tokens import AccountRow
 
@@ -87,8 +88,12 @@ class Connection:
     def _app(self) -> App:
         return app_for(self.account.platform, self._credentials, self.account.settings, self._desk.settings)
 
-    def call(self, function: Callable[[Session], T]) -> Generator[Request, Any, T]:
+    def call(
+        self, function: Callable[[Session], T], *, maybe_offline: bool = False
+    ) -> Generator[Request, Any, T]:
         """Run an invisible `function` in a worker with a fresh session; a refused token is refreshed once.
+
+        maybe_offline: it is quick, and may not need the network after all: then it takes no worker.
 
         Raises PlatformError, or Postponed while another process refreshes.
         """
@@ -97,6 +102,9 @@ class Connection:
             version = self._row.token_version
             try:
                 session = self.session()
+                if maybe_offline:
+                    with suppress(NeedsNetwork):
+                        return function(replace(session, offline=True))
                 try:
                     result: T = yield Call(partial(function, session))
                     return result

@@ -192,7 +192,9 @@ class PublishJob:
             handles = {}
         step = replace(step, handles=handles)
         while True:
-            result = yield from self._connection.call(partial(self._adapter.prepare, step))
+            result = yield from self._connection.call(
+                partial(self._adapter.prepare, step), maybe_offline=not step.media
+            )
             match result:
                 case Saved(handles=found):
                     self._save_handles({**found, **of_media})

@@ -59,6 +59,10 @@ def now_seconds() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
+class NeedsNetwork(Exception):
+    """An adapter was asked to do without, and cannot."""
+
+
 class _Exchange(threading.local):
     """What the socket layer must know about the request its thread is making."""
 
@@ -287,6 +291,7 @@ class Session:
     seen: list[LimitSeen] = field(default_factory=list)
     # What an adapter read once and may rely on for the rest of this run (limits, own id); shared by its sessions.
     memo: dict[str, Any] = field(default_factory=dict)
+    offline: bool = False  # any request raises NeedsNetwork
     visible: Literal["unsent", "open", "refused"] = "unsent"
 
     def once(self, what: str, ask: Callable[[Session], _T]) -> _T:
@@ -389,6 +394,8 @@ class Session:
         return answer
 
     def _build(self, method: str, path: str, parts: dict[str, Any]) -> httpx.Request:
+        if self.offline:
+            raise NeedsNetwork
         parts = dict(parts)
         signed = parts.pop("signed", True)
         url = path if path.startswith(("http://", "https://")) else self.base_url.rstrip("/") + path
