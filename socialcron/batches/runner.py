@@ -10,7 +10,8 @@ the main thread, and yields when it needs something else:
 
 So a busy run pays for few transactions, each of many posts, and an idle one waits for nobody. Jobs with the same lane
 (an account) never have two calls under way; among those that wait for a thread, the one due first goes first. A `Send`
-keeps its thread until the `Call` that follows it ends, because its deadline is running.
+keeps its thread until the `Call` that follows it ends, because its deadline is running. Where calls are so quick that
+the commits take longer, more sends than there are threads are committed at once, and wait for a thread.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from socialcron.errors import DatabaseUnavailable
 from socialcron.platforms.http import now_seconds
 
 LINGER_SECONDS = 0.002  # for further calls to end, once one has: their posts share transactions
+QUICK_SECONDS = 0.05  # a call that ends sooner tells that commits are what takes time
+AHEAD = 2  # for each thread, so many more sends may be committed while calls are quick
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,7 @@ class _Done:
     """A call that has ended."""
 
     running: _Running
+    seconds: float
     result: Any = None
     error: BaseException | None = None
 
@@ -138,7 +142,8 @@ class Runner:
     ) -> None:
         """How long to wait for what is under way: `grace_seconds` after `stop`, else `patience_seconds`."""
         self._hooks = hooks
-        self._concurrency = self._free = concurrency
+        self._concurrency = self._free = concurrency  # free threads; below zero when sends run ahead
+        self._quick = False  # so was the last call
         self._stop_at = stop_at
         self._grace_seconds = grace_seconds
         self._patience_seconds = patience_seconds
@@ -194,15 +199,16 @@ class Runner:
         """A worker thread."""
         while (call := self._calls.get()) is not None:
             running, function = call
+            began = now_seconds()
             try:
-                done = _Done(running, result=function())
+                done = _Done(running, result=function(), seconds=now_seconds() - began)
             except BaseException as exc:
-                done = _Done(running, error=exc)
+                done = _Done(running, error=exc, seconds=now_seconds() - began)
             self._done.put(done)
 
     def _pause(self, next_tick: float) -> float:
         """Seconds until something is to be done without a call having ended."""
-        if (self._free and self._waiting) or not (self._under_way or self._timers):
+        if (self._free > 0 and self._waiting) or not (self._under_way or self._timers):
             return 0.0
         moments = [next_tick, self._stop_at] + ([self._timers[0][0]] if self._timers else [])
         return max(min(moments) - now_seconds(), 0.0)
@@ -216,7 +222,8 @@ class Runner:
     def _start(self) -> None:
         """Give every free thread to the job due first among those whose lane has none."""
         sends: list[tuple[_Running, Send]] = []
-        while self._free and self._waiting:
+        ahead = AHEAD * self._concurrency if self._quick and all(r.sending for r in self._under_way) else 0
+        while self._free + ahead > 0 and self._waiting:
             running = heapq.heappop(self._waiting)
             if running.job.lane in self._parked:
                 self._parked[running.job.lane].append(running)
@@ -225,6 +232,10 @@ class Runner:
                 case None:
                     self._resume(running)
                 case Call() as call:
+                    if self._free <= 0:
+                        heapq.heappush(self._waiting, running)
+                        break
+                    ahead = 0
                     self._occupy(running)
                     self._submit(running, call)
                 case Send() as send:
@@ -268,6 +279,7 @@ class Runner:
             for number in count(1):
                 done = self._done.get(timeout=max(seconds, 0.0))
                 if done is not None:
+                    self._quick = done.seconds < QUICK_SECONDS
                     self._under_way.discard(done.running)
                     self._vacate(done.running)
                     done.running.sending = False

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Collection, Hashable, Sequence
 from typing import Any
 
+import pytest
+
 from socialcron.batches import runner as runner_module
 from socialcron.batches.runner import Call, Record, Runner, Send, Until, Work
 from socialcron.errors import DatabaseUnavailable
@@ -132,6 +134,22 @@ def test_record__those_that_came_back_together_share_one_and_a_bad_one_is_its_ow
     ended = runner(hooks).run([Job(work(name), lane=name) for name in ("good", "bad")])
     assert sorted(ended.outcomes) == ["recorded good", "refused"]
     assert sum(len(batch) for batch in hooks.records) == 2
+
+
+def test_send__runs_ahead_of_the_threads_only_where_calls_are_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    def most_at_once(quick_seconds: float) -> int:
+        monkeypatch.setattr(runner_module, "QUICK_SECONDS", quick_seconds)
+        hooks = Hooks()
+
+        def work(name: int) -> Work:
+            yield Send(name)
+            yield Call(lambda: None)
+            return "done"
+
+        runner(hooks, concurrency=1).run([Job(work(name), lane=name) for name in range(9)])
+        return max(map(len, hooks.batches))
+
+    assert (most_at_once(0.0), most_at_once(60.0)) == (1, 1 + runner_module.AHEAD)
 
 
 def test_until__lets_the_lane_rest() -> None:
