@@ -70,9 +70,11 @@ def init(
     environment or .env) that database is used; without, a private PostgreSQL is made under SOCIALCRON_HOME. What exists
     already is kept, so this may be run again at any time. Nothing is written before the database has answered.
     """
+    from dotenv import dotenv_values
+
     path = env_file or Path(".env")
     there = path if path.is_file() else Path(os.devnull)
-    known = Settings.load(there)
+    known, here = Settings.load(there), dotenv_values(there, interpolate=False)
     asking = not (json or no_input) and is_interactive()
     if tz:
         zone_named(tz)
@@ -86,12 +88,15 @@ def init(
         new["DATABASE_URL_FILE"] = _url_file(database_url_file, known)
     elif asking and known.database_url is None and (url := _ask_for_database(known)):
         new["DATABASE_URL"] = url
-    if tz is None and asking and known.tz is None:
-        tz = _ask_for_zone()
+    if tz is None and asking and not here.get("TZ"):  # one that only this shell has is offered
+        tz = _ask_for_zone(known.tz)
     if tz:
         new["TZ"] = tz
     if asking and platform is None:
         platform = _ask_for_platform()
+    if install_crontab is None and asking and which("crontab"):
+        question = f"Put the {len(schedule.JOBS)} jobs into your crontab? Its other lines stay."
+        install_crontab = typer.confirm(question, err=True)
 
     with command_context("init", json=json, env_file=there, check_schema=False) as ctx:
         from socialcron.store import embedded
@@ -108,10 +113,6 @@ def init(
         key_made = write_env(path, new)
 
         crontab = schedule.lines(env_file)
-        if install_crontab is None and asking and which("crontab"):
-            install_crontab = typer.confirm(
-                f"Put the {len(crontab)} jobs into your crontab? Its other lines stay.", err=True
-            )
         name = f"{Path.cwd()}, {env_file}" if env_file else str(Path.cwd())
         installed = bool(install_crontab) and schedule.install(crontab, name=name)
 
@@ -124,7 +125,7 @@ def init(
         ]
         if key_made:
             lines.append(f"Keep a copy of {path}: without the key nobody can read the stored credentials.")
-        if given and os.environ.get("DATABASE_URL"):
+        if os.environ.get("DATABASE_URL") and not here.keys() & {"DATABASE_URL", "DATABASE_URL_FILE"}:
             lines.append(
                 f"DATABASE_URL is known to this shell only: put it into {path}, where cron finds it."
             )
@@ -184,9 +185,9 @@ def _ask_for_database(known: Settings) -> str:
     return str(typer.prompt(question, default="", show_default=False, hide_input=True, err=True)).strip()
 
 
-def _ask_for_zone() -> str:
-    """An IANA name; the host's own is offered."""
-    ours = Path("/etc/localtime").resolve().as_posix().partition("/zoneinfo/")[2] or "UTC"
+def _ask_for_zone(ours: str | None) -> str:
+    """An IANA name; `ours`, else the host's own, is offered."""
+    ours = ours or Path("/etc/localtime").resolve().as_posix().partition("/zoneinfo/")[2] or "UTC"
     while True:
         answer = str(typer.prompt("Time zone of times you write without one", default=ours, err=True)).strip()
         try:

@@ -209,20 +209,24 @@ def test_init__does_not_show_the_url_that_is_typed(terminal: Terminal, crontab: 
     asked.sendline("")
     asked.expect("Where do you post first")
     asked.sendline("")
+    asked.expect("your crontab")
+    asked.sendline("y")
     asked.expect(pexpect.EOF)
     asked.wait()
 
     assert asked.exitstatus == 69
+    assert crontab.read_text() == MINE
     assert "cannot reach PostgreSQL at 127.0.0.1:1" in shown.getvalue()
     assert "hunter2" not in shown.getvalue()
 
 
-@pytest.mark.parametrize("answers", [0, 1, 2])
+@pytest.mark.parametrize("answers", [0, 1, 2, 3])
 def test_init__interrupted_while_it_asks_has_made_nothing(
-    terminal: Terminal, tmp_path: Path, answers: int
+    terminal: Terminal, crontab: Path, tmp_path: Path, answers: int
 ) -> None:
-    asked = terminal()
-    for question in ("URL of your PostgreSQL", "Time zone", "Where do you post first")[: answers + 1]:
+    before, asked = sorted(tmp_path.iterdir()), terminal()
+    questions = ("URL of your PostgreSQL", "Time zone", "Where do you post first", "your crontab")
+    for question in questions[: answers + 1]:
         asked.expect(question)
         asked.sendline("") if answers else None
         answers -= 1
@@ -234,7 +238,8 @@ def test_init__interrupted_while_it_asks_has_made_nothing(
     asked.wait()
 
     assert asked.exitstatus == 75
-    assert list(tmp_path.iterdir()) == []
+    assert sorted(tmp_path.iterdir()) == before
+    assert crontab.read_text() == MINE
 
 
 def test_init__asks_nothing_that_is_known_and_nothing_with_no_input(
