@@ -39,6 +39,7 @@ FROM socialcron AS scheduler
 # cron starts as root, since it becomes the user of each job; the jobs run as socialcron.
 # hadolint ignore=DL3002
 USER 0:0
+# Only our own jobs; and no pam_loginuid, which wants to write what a container may not, and then starts no job.
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install --yes --no-install-recommends cron \
     && rm -rf /var/lib/apt/lists/* /etc/cron.*/* /etc/crontab \

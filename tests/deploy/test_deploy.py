@@ -91,7 +91,7 @@ def test_every_setting_in_deploy__exists() -> None:
 # --- Kubernetes --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("version", ["1.30.0", "1.33.0", "1.36.0"])
+@pytest.mark.parametrize("version", ["1.30.0", "1.34.0", "1.37.0"])
 def test_kubernetes__manifests_are_valid(version: str) -> None:
     for resource in resources():
         validate_kubernetes(resource, version, strict=True)
