@@ -113,8 +113,10 @@ def durability(settings: Settings) -> Any:
     return next(check for check in batch.diagnose(settings, None, {}) if check.name == "durability")
 
 
-def test_fsync_off__fails(doctor: Doctor) -> None:
-    found = doctor()["durability"]
+def test_fsync_off__fails(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+    with private_server() as home:
+        monkeypatch.setenv("DATABASE_URL", embedded.url(home))
+        found = doctor()["durability"]
     assert found["data"] == {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "on"}
     assert "fail: fsync is off" in said(found)
 
@@ -347,7 +349,7 @@ def test_a_pooler__is_told_from_a_direct_connection(
 
     assert found["pooler"]["data"] == {"mode": "transaction"}
     failed = {name for name, check in found.items() if check["state"] == "fail"}
-    assert failed == {"durability", "post-due"}  # the server of tests, and no cron
+    assert failed - {"durability"} == {"post-due"}  # there is no cron; fsync may be off where tests run
 
 
 @pytest.mark.direct("it brings its own")
