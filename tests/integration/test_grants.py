@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from psycopg import conninfo
 
+from socialcron.batches.planning import fill_recurrences
 from socialcron.store import sqlfiles
 from tests.conftest import Cli
 from tests.world import World
@@ -43,6 +44,32 @@ def test_app__schedules_and_cancels_by_function_and_by_plain_insert(granted: Wor
         assert granted.value("SELECT socialcron.cancel_post(%s)", by_function) == "done"
     assert cli("post-due", "--json").data["posted"] == 1
     assert granted.row(by_insert)["status"] == "posted"
+
+
+def test_app__takes_a_slot_in_its_own_transaction_and_may_not_look_at_the_others(
+    granted: World, cli: Cli
+) -> None:
+    account = granted.account("stub")
+    cli("accounts", "slots", account, "--set", "daily 9:00", "--tz", "UTC")
+    with acting_as(granted, "socialcron_app"):
+        free = granted.value("SELECT socialcron.next_slot(%s)", account)
+        post = granted.post(account, due=f"socialcron.next_slot({account})")
+        for statement in (
+            f"SELECT socialcron.free_slots({account}, now(), 9)",
+            "TABLE socialcron.queue_slots",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                granted.run(statement)
+    assert granted.row(post)["due_at"] == free
+
+
+def test_worker__makes_the_posts_of_recurrences(granted: World, cli: Cli) -> None:
+    account = granted.account("stub")
+    cli("posts", "add", "--account", account, "--text", "Again!", "--repeat", "daily", "--tz", "UTC")
+    granted.run("UPDATE socialcron.recurrences SET filled_until = NULL, fill_at = now()")
+    granted.run("DELETE FROM socialcron.posts")
+    with acting_as(granted, "socialcron_worker"):
+        assert fill_recurrences(granted.db, limit=9) > 50
 
 
 FORBIDDEN = {
