@@ -23,6 +23,7 @@ from tests.conftest import Cli
 from tests.integration.test_events import become, doubt
 from tests.integration.test_query_plans import named_indexes, nodes
 from tests.receivers import Mailbox, Receiver, free_port, mailbox, receiver
+from tests.safety.test_keys import until_somebody_waits
 from tests.world import World
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw0123456789abcdef"
@@ -557,6 +558,26 @@ def test_disable_and_remove__keep_and_give_up_what_waits(
     assert cli("subscriptions", "remove", "shop").stdout == "removed shop; 2 events are given up\n"
     assert states(world) == []
     assert cli("subscriptions", "list").stdout == "no subscriptions\n"
+
+
+@pytest.mark.parametrize("command", ["disable", "enable", "retry", "remove"])
+def test_a_command__takes_locks_in_the_order_of_the_run_that_delivers(
+    world: World, cli: Cli, tmp_path: Path, shop: Receiver, command: str
+) -> None:
+    """Otherwise the two may wait for each other, and what was just delivered is delivered again."""
+    add_webhook(cli, tmp_path, shop.url)
+    fail(world)
+    ended: list[int] = []
+    thread = threading.Thread(target=lambda: ended.append(cli("subscriptions", command, "shop").exit_code))
+    watcher = Database.connect(world.settings)
+    with world.db.transaction():  # as record_delivered.sql does
+        world.run("UPDATE socialcron.deliveries SET status = 'delivered'")
+        thread.start()
+        until_somebody_waits(watcher)
+        world.run("UPDATE socialcron.subscriptions SET last_delivered_at = now()")
+    thread.join()
+    watcher.close()
+    assert ended == [0]
 
 
 def test_show__is_for_people_too(world: World, cli: Cli, tmp_path: Path, shop: Receiver) -> None:
