@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 START_SECONDS = 10.0  # then a run starts no further try
 LAST_SECONDS = 10.0  # and waits so long for those it has started
-LEASE_SECONDS = 60.0
+SPARE_SECONDS = 40.0  # that a lease is longer than the run
 GONE = 410  # a webhook's receiver wants no more
 HANDS = 4  # tries of one webhook at a time
 MOST_FAILURES = 3  # in a row, and the rest of a webhook's events is left to the next run
@@ -159,6 +159,8 @@ class _Run:
         self._summary = summary
         self._signals = signals
         self._start_until = time.monotonic() + start_seconds
+        self._end_at = self._start_until + LAST_SECONDS
+        self._lease_seconds = start_seconds + LAST_SECONDS + SPARE_SECONDS
         self._key_ring = KeyRing(settings.secret_key)
         self._http = Http()
         self._done: SimpleQueue[_Try] = SimpleQueue()
@@ -166,13 +168,13 @@ class _Run:
 
     def work(self, due: list[DueSubscription]) -> None:
         lanes = [lane for subscription in due if (lane := self._lane(subscription))]
-        end_at = self._start_until + LAST_SECONDS
+        self._signals.call(self._hurry)
         self._start(lanes)
-        while self._open:
+        while self._open and (left := self._end_at - time.monotonic()) > 0:
             try:
-                done = self._done.get(timeout=max(0.0, end_at - time.monotonic()))
+                done = self._done.get(timeout=min(left, 0.5))  # a signal wakes nobody
             except Empty:
-                break
+                continue
             self._settle(done)
             self._start(lanes)
         for lane in lanes:
@@ -182,6 +184,10 @@ class _Run:
             self._summary.outcomes["unanswered"] += sum(self._open.values())
         else:
             self._http.close()
+
+    def _hurry(self) -> None:
+        """A signal came: those who have not answered by then may do so to the next run."""
+        self._end_at = min(self._end_at, time.monotonic() + LAST_SECONDS)
 
     def _lane(self, subscription: DueSubscription) -> _Lane | None:
         try:
@@ -218,7 +224,7 @@ class _Run:
 
     def _claim_event(self, lane: _Lane, token: UUID) -> tuple[Send | None, int]:
         claimed = events.claim_delivery(
-            self._db, lane.subscription.id, token, lease_seconds=LEASE_SECONDS, most_tries=MOST_TRIES
+            self._db, lane.subscription.id, token, lease_seconds=self._lease_seconds, most_tries=MOST_TRIES
         )
         if claimed is None:
             return None, 0
@@ -229,7 +235,7 @@ class _Run:
 
         number = lane.subscription.id
         counts = events.claim_digest(
-            self._db, number, token, lease_seconds=LEASE_SECONDS, most_tries=MOST_TRIES
+            self._db, number, token, lease_seconds=self._lease_seconds, most_tries=MOST_TRIES
         )
         if not counts:
             return None, 0

@@ -285,7 +285,7 @@ def deliver_command(
             "--max-runtime",
             callback=no_nan,
             min=1,
-            max=3600,
+            max=600,
             metavar="SECONDS",
             help="Start nothing new after this time, and wait 10 seconds more.",
         ),
