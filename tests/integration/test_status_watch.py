@@ -35,7 +35,7 @@ def on_a_terminal(environment: dict[str, str]) -> Iterator[Any]:
         sys.executable,
         arguments(),
         env={"PATH": os.environ["PATH"], "TERM": "xterm", **environment},
-        dimensions=(24, 100),
+        dimensions=(24, 250),
         encoding="utf-8",
         timeout=30,
     )
