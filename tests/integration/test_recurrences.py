@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from socialcron.batches.calendar import occurrences
+from socialcron.batches.planning import preview
 from socialcron.content import Content
 from socialcron.store.planning import Filling, Rule, add_recurrences
 from socialcron.store.scheduling import Draft
@@ -52,12 +53,10 @@ def pass_days(world: World, days: int) -> None:
     )
 
 
-def fill_whole(world: World, account: int, made: Any, zone: str) -> list[datetime]:
-    """The posts of another recurrence by the same rule, all of them at once, however far off they are."""
-    start = datetime.fromisoformat(made["starts_at"])
-    times = occurrences(made["rrule"], start, most=99).times
+def fill_whole(world: World, account: int, rule: Rule) -> list[datetime]:
+    """The posts of a recurrence, all of them at once, however far off they are; and also long after they were."""
+    times = occurrences(rule.rrule, rule.starts_at, most=99).times
     draft = Draft(account_ids=(account,), content=Content(text="Again!"))
-    rule = Rule(rrule=made["rrule"], starts_at=start, zone=zone)
     filled = add_recurrences(
         world.db, draft, rule, lambda one: Filling(times=times, complete=True), renew_days=30
     )
@@ -216,22 +215,23 @@ def test_a_cancelled_or_moved_occurrence_is_not_made_again(world: World, cli: Cl
     ],
 )
 def test_nine_oclock_stays_nine_oclock_when_clocks_change(
-    world: World, cli: Cli, stub: int, zone: str, start: str, days: list[str]
+    world: World, stub: int, zone: str, start: str, days: list[str]
 ) -> None:
-    made = add(cli, stub, "FREQ=DAILY;COUNT=3", at=start, tz=zone)
-    times = fill_whole(world, stub, made, zone)
-    assert made["next"] == [at.isoformat() for at in times]
+    first = datetime.fromisoformat(start)
+    rule = Rule(rrule="FREQ=DAILY;COUNT=3", starts_at=first, zone=zone)
+    times = fill_whole(world, stub, rule)
+    assert preview(rule, ZoneInfo(zone), count=5) == times
     assert [f"{at:%H:%M}" for at in times] == days
     here = [at.astimezone(ZoneInfo(zone)) for at in times]
-    first = datetime.fromisoformat(start)
     assert [f"{at:%d %H:%M}" for at in (here[0], here[2])] == [
         f"{at:%d %H:%M}" for at in (first, first + timedelta(days=2))
     ]
 
 
-def test_two_occurrences_that_a_gap_makes_one_moment_are_one_post(world: World, cli: Cli, stub: int) -> None:
-    made = add(cli, stub, "FREQ=HOURLY;COUNT=4", at="2027-03-28T01:00", tz="Europe/Berlin")
-    times = fill_whole(world, stub, made, "Europe/Berlin")
+def test_two_occurrences_that_a_gap_makes_one_moment_are_one_post(world: World, stub: int) -> None:
+    start = datetime.fromisoformat("2027-03-28T01:00")
+    rule = Rule(rrule="FREQ=HOURLY;COUNT=4", starts_at=start, zone="Europe/Berlin")
+    times = fill_whole(world, stub, rule)
     assert [f"{at:%H:%M}" for at in times] == ["00:00", "01:00", "02:00"]
 
 
