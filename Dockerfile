@@ -16,13 +16,14 @@ FROM base AS build
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install --yes --no-install-recommends python3-venv
 WORKDIR /src
-COPY constraints.txt ./
+COPY constraints.txt requirements.lock ./
 RUN python3 -m venv /opt/socialcron
 COPY pyproject.toml README.md LICENSE ./
 COPY sql sql
 COPY socialcron socialcron
-# Exactly the versions that were tested.
-RUN PIP_CONSTRAINT=constraints.txt /opt/socialcron/bin/pip install --no-cache-dir . \
+# Exactly the files that were tested, by their hashes. The constraint is for what builds this package, and stays behind.
+RUN /opt/socialcron/bin/pip install --no-cache-dir --require-hashes --requirement requirements.lock \
+    && PIP_CONSTRAINT=constraints.txt /opt/socialcron/bin/pip install --no-cache-dir --no-deps . \
     && /opt/socialcron/bin/pip uninstall --yes pip
 
 FROM base AS socialcron
