@@ -280,8 +280,8 @@ def test_next_slot__is_kept_for_the_transaction_of_an_application_that_took_it(
     slots(cli, stub, "daily 9:00")
     with psycopg.connect(database_url) as application:
         taken = application.execute("SELECT socialcron.next_slot(%s)", (stub,)).fetchone()
-        world.run("SET lock_timeout = '100ms'")
-        with pytest.raises(psycopg.errors.LockNotAvailable):
+        with pytest.raises(psycopg.errors.LockNotAvailable), world.db.connection.transaction():
+            world.run("SET LOCAL lock_timeout = '100ms'")
             world.run("SELECT socialcron.next_slot(%s)", stub)
         application.execute("SELECT socialcron.schedule_post(%s, 'Hello', %s)", (stub, taken and taken[0]))
     assert taken is not None
