@@ -20,9 +20,9 @@ from tests.world import World
 
 CRONTAB = Path(__file__).resolve().parents[2] / "crontab.example"
 
-# Seconds after a tick at which posts are due: soon, late, around the next tick, and beyond it. From 60.3 on, which is as
-# far as the first run sees, the second has them: a post that is due while it starts waits for that, 0.4 s on an idle
-# machine, 6 s on two cores with a load of 15.
+# Seconds after a tick at which posts are due: soon, late, around the next tick, and beyond it. From 60.3 on, which is
+# as far as the first run sees, the second has them: a post that is due while it starts waits for that, 0.4 s on an
+# idle machine, 6 s on two cores with a load of 15.
 DUE = (9.0, 17.3, 31.0, 45.5, 57.0, 59.2, 59.9, 60.0, 60.1, 68.0, 70.7)
 
 
