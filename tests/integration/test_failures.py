@@ -5,6 +5,7 @@ Each time: one clear error, its exit code, nothing sent twice, and the next runs
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import signal
@@ -85,8 +86,6 @@ def resumed(child: Child) -> Ended:
 
 
 def error_of(ended: Ended) -> dict[str, str]:
-    import json
-
     lines = [line for line in ended.log.splitlines() if line.startswith('{"schema"')]
     assert len(lines) == 1, ended.log
     error: dict[str, str] = json.loads(lines[0])["error"]
@@ -325,7 +324,7 @@ def test_table_locked_by_somebody__is_given_up_after_a_while_and_never_hangs(
 
 
 @pytest.mark.parametrize("table", ["posts", "accounts"])
-def test_row_locked_by_somebody_at_the_send__is_not_waited_for_and_the_post_goes_out_later(
+def test_row_locked_by_somebody_at_the_send__is_given_up_and_the_post_goes_out_later(
     stage: Stage, table: str
 ) -> None:
     post = stage.world.post(stage.world.account("mastodon"))
