@@ -15,7 +15,8 @@ from socialcron.store.tokens import AccountRow
 ENVIRONMENT = {
     spec.metadata["env"]: f"of {spec.metadata['env']}" for spec in fields(Settings) if spec.metadata["secret"]
 }
-SETTINGS = Settings.from_env(ENVIRONMENT | {"SUPABASE_URL": "https://project.example/"})
+ADDRESSES = {"SUPABASE_URL": "https://project.example/", "SOCIALCRON_PING_URL": "https://ping.example/key"}
+SETTINGS = Settings.from_env(ENVIRONMENT | ADDRESSES)
 
 
 def row(platform: str, **settings: Any) -> AccountRow:
