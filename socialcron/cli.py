@@ -14,10 +14,10 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from socialcron.commands import COMPLETE
 from socialcron.errors import BadInput, SocialcronError
 from socialcron.exitcodes import ExitCode
 
-COMPLETE = "_SOCIALCRON_COMPLETE"  # set by a shell that asks how a line may go on; see commands/completion.py
 SHOWN_PROBLEMS = 20  # of BadInput, to a person: they fit a screen
 
 # name -> module (its `app` is the command or the group of subcommands) and the line of `socialcron --help`, which

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from socialcron.cli import COMPLETE
+from socialcron.commands import COMPLETE
 from socialcron.commands.common import EnvFileOption, JsonOption, command_context, example, single_app
 
 app = single_app()
