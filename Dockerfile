@@ -45,7 +45,8 @@ USER 0:0
 RUN apt-get update && apt-get install --yes --no-install-recommends cron \
     && rm -rf /var/lib/apt/lists/* /etc/cron.*/* /etc/crontab \
     && sed -i /pam_loginuid/d /etc/pam.d/cron
-COPY deploy/scheduler/crontab /etc/cron.d/socialcron
+# cron passes over a file there that a group may write, as it may in a checkout made with umask 002.
+COPY --chmod=644 deploy/scheduler/crontab /etc/cron.d/socialcron
 COPY deploy/scheduler/run.sh /usr/local/bin/run-cron
 CMD ["sh", "/usr/local/bin/run-cron"]
 

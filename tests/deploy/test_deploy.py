@@ -210,12 +210,15 @@ def test_dockerfile__copies_what_dockerignore_lets_through_and_does_not_run_as_r
         line[1:] for line in (CHECKOUT / ".dockerignore").read_text().splitlines() if line.startswith("!")
     }
 
-    for line in re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.MULTILINE):
+    for line in re.findall(r"^COPY (?!--from)(?:--chmod=\d+ )?(.+) \S+$", text, re.MULTILINE):
         for source in line.split():
             assert any(source == name or source.startswith(f"{name}/") for name in let_through), source
             assert (CHECKOUT / source).exists()
     stages = dict(re.findall(r"^FROM \S+ AS (\w+)\n(.*?)(?=^FROM |\Z)", text, re.MULTILINE | re.DOTALL))
     assert "USER 10001:10001" in stages["socialcron"]
+    assert "COPY --chmod=644 deploy/scheduler/crontab /etc/cron.d/" in text, (
+        "cron takes no other, see cron(8)"
+    )
     assert text.rstrip().endswith("FROM socialcron"), "what is built without --target"
 
 
