@@ -47,7 +47,10 @@ class Until:
 
 @dataclass(frozen=True, slots=True)
 class Send:
+    """ahead: it may be committed before a thread is free. If we die then, it counts as sent, although it was not."""
+
     request: Any
+    ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,10 +234,10 @@ class Runner:
             match running.request:
                 case None:
                     self._resume(running)
+                case Call() | Send(ahead=False) if self._free <= 0:
+                    heapq.heappush(self._waiting, running)
+                    break
                 case Call() as call:
-                    if self._free <= 0:
-                        heapq.heappush(self._waiting, running)
-                        break
                     ahead = 0
                     self._occupy(running)
                     self._submit(running, call)

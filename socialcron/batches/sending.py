@@ -63,8 +63,12 @@ class Sending:
             account_id=self._post.account_id,
             revision=self._post.revision,
         )
+        # Only where a look settles it at once, should we die before the request: elsewhere it would wait for a person.
+        look_in = self._connection.adapter.declaration.look_in_seconds(
+            self._desk.settings.send_deadline_seconds
+        )
         while not self._connection.halted:
-            permit: Permit = yield Send(request)
+            permit: Permit = yield Send(request, ahead=look_in == 0)
             if not permit.busy:
                 if permit.verdict is not None:
                     self._attempt = permit.verdict.attempt_id

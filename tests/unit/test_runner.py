@@ -136,20 +136,23 @@ def test_record__those_that_came_back_together_share_one_and_a_bad_one_is_its_ow
     assert sum(len(batch) for batch in hooks.records) == 2
 
 
-def test_send__runs_ahead_of_the_threads_only_where_calls_are_quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    def most_at_once(quick_seconds: float) -> int:
+def test_send__runs_ahead_of_the_threads_only_where_calls_are_quick_and_it_may(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def most_at_once(quick_seconds: float, *, ahead: bool) -> int:
         monkeypatch.setattr(runner_module, "QUICK_SECONDS", quick_seconds)
         hooks = Hooks()
 
         def work(name: int) -> Work:
-            yield Send(name)
+            yield Send(name, ahead=ahead)
             yield Call(lambda: None)
             return "done"
 
         runner(hooks, concurrency=1).run([Job(work(name), lane=name) for name in range(9)])
         return max(map(len, hooks.batches))
 
-    assert (most_at_once(0.0), most_at_once(60.0)) == (1, 1 + runner_module.AHEAD)
+    assert most_at_once(60.0, ahead=True) == 1 + runner_module.AHEAD
+    assert most_at_once(0.0, ahead=True) == most_at_once(60.0, ahead=False) == 1
 
 
 def test_until__lets_the_lane_rest() -> None:
