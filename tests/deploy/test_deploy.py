@@ -9,18 +9,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 import yaml
 from kubernetes_validate import validate as validate_kubernetes
 
-from socialcron.cli import COMMANDS
 from socialcron.commands.post_due import post_due
 from socialcron.commands.schedule import JOBS
+from tests.commands import all_commands
 from tests.conftest import require_program
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -64,7 +62,7 @@ def test_every_look_ahead__reaches_the_next_tick_of_its_scheduler() -> None:
 
 
 def test_every_command_line__parses() -> None:
-    parsers = dict(commands())
+    parsers = dict(all_commands())
     lines = [(path.name, line) for path in documents() for line in command_lines(path)]
     assert len({name for name, _ in lines}) >= 8
 
@@ -359,17 +357,6 @@ def systemd() -> Schedule:
             job = unit(drop_in)["Service"]["Environment"].strip('"').removeprefix("ARGUMENTS=")
         found[plain(job)] = CALENDAR[timer["OnCalendar"]]
     return found
-
-
-def commands() -> Iterator[tuple[str, Any]]:
-    for name, (module, _) in COMMANDS.items():
-        command: Any = typer.main.get_command(import_module(f"socialcron.commands.{module}").app)
-        subcommands = getattr(command, "commands", None)
-        yield from (
-            ((f"{name} {word}", found) for word, found in subcommands.items())
-            if subcommands
-            else [(name, command)]
-        )
 
 
 def command_lines(path: Path) -> Iterator[str]:

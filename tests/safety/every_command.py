@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import typer
-
-from socialcron.cli import COMMANDS
 from socialcron.platforms.webhooks import new_secret
 from socialcron.store.secrets import KeyRing
 from tests.world import World
@@ -119,17 +114,6 @@ ELSEWHERE = {
 ALSO_FINE = {"doctor": 1}
 
 CRON_JOBS = tuple(EVERY)[:7]
-
-
-def all_commands() -> Iterator[tuple[str, Any]]:
-    """ "posts list" and its parser."""
-    for name, (module, _) in COMMANDS.items():
-        command: Any = typer.main.get_command(import_module(f"socialcron.commands.{module}").app)
-        subcommands = getattr(command, "commands", None)
-        if subcommands is None:
-            yield name, command
-        else:
-            yield from ((f"{name} {word}", subcommand) for word, subcommand in subcommands.items())
 
 
 def words(command: str, ids: dict[str, Any]) -> list[str]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from tests.safety.every_command import CRON_JOBS, ELSEWHERE, EVERY, all_commands
+from tests.commands import all_commands
+from tests.safety.every_command import CRON_JOBS, ELSEWHERE, EVERY
 
 
 def test_every_command__is_listed_or_left_out_with_a_reason() -> None:

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from tests.commands import all_commands
 from tests.conftest import Cli, Ran
-from tests.safety.every_command import EVERY, all_commands, make_busy, words
+from tests.safety.every_command import EVERY, make_busy, words
 from tests.world import World
 
 ESCAPES = "\x1b]0;owned\x07\x1b[2J\x1b]8;;https://evil.example\x1b\\here\x1b]8;;\x1b\\\r\x9b31m\u202e\x08\x7f"

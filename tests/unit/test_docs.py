@@ -6,35 +6,21 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import fields
-from importlib import import_module
 from inspect import getsource
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
 
 from socialcron import exitcodes
 from socialcron.batches.importing import COLUMNS
-from socialcron.cli import COMMANDS
 from socialcron.exitcodes import ExitCode
 from socialcron.platforms import registry
 from socialcron.settings import Settings
+from tests.commands import all_commands
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 README = (CHECKOUT / "README.md").read_text()
 CRONTAB = (CHECKOUT / "crontab.example").read_text()
-
-
-def commands() -> Iterator[tuple[str, Any]]:
-    """ "posts list" and its parser, for each command there is."""
-    for name, (module, _) in COMMANDS.items():
-        command: Any = typer.main.get_command(import_module(f"socialcron.commands.{module}").app)
-        subcommands = getattr(command, "commands", None)
-        if subcommands is None:
-            yield name, command
-        else:
-            yield from ((f"{name} {word}", subcommand) for word, subcommand in subcommands.items())
 
 
 def section(heading: str, text: str = README) -> str:
@@ -50,7 +36,7 @@ def first_cells(heading: str) -> list[str]:
 
 
 def test_readme__lists_every_command_and_no_other() -> None:
-    assert sorted(first_cells("Commands")) == sorted(name for name, _ in commands())
+    assert sorted(first_cells("Commands")) == sorted(name for name, _ in all_commands())
 
 
 def test_readme__lists_every_setting_and_its_default() -> None:
@@ -82,7 +68,7 @@ def test_readme__names_every_column_of_an_import() -> None:
 
 @pytest.mark.parametrize("name", ["README.md", "crontab.example"])
 def test_commands_in_documents__exist_and_their_options_parse(name: str) -> None:
-    parsers = dict(commands())
+    parsers = dict(all_commands())
     found = 0
     for line in command_lines((CHECKOUT / name).read_text()):
         words = shlex.split(line, comments=True)

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from importlib import import_module
 
 import pytest
-import typer
 
 from socialcron.cli import COMMANDS, main
+from tests.commands import all_commands
 
 
-def command_lines(name: str) -> Iterator[list[str]]:
-    app = import_module(f"socialcron.commands.{COMMANDS[name][0]}").app
-    command = typer.main.get_command(app)
-    subcommands = getattr(command, "commands", None)
-    yield from ([name, sub] for sub in subcommands) if subcommands else [[name]]
+def command_lines(name: str) -> list[list[str]]:
+    return [words for command, _ in all_commands() if (words := command.split())[0] == name]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
