@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +78,14 @@ class World:
         given = params[0] if params and isinstance(params[0], dict) else params
         row = self.db.connection.execute(statement.encode(), given or None).fetchone()
         return row[0] if row else None
+
+    @contextmanager
+    def acting_as(self, role: str) -> Iterator[None]:
+        self.run(f"SET ROLE {role}")
+        try:
+            yield
+        finally:
+            self.run("RESET ROLE")
 
     def pass_time(self, minutes: float) -> None:
         """Move every row into the past, as if `minutes` had gone by; never the clock."""

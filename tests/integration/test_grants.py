@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import psycopg
 import pytest
 from psycopg import conninfo
@@ -22,18 +19,9 @@ def granted(world: World) -> World:
     return world
 
 
-@contextmanager
-def acting_as(world: World, role: str) -> Iterator[None]:
-    world.run(f"SET ROLE {role}")
-    try:
-        yield
-    finally:
-        world.run("RESET ROLE")
-
-
 def test_app__schedules_and_cancels_by_function_and_by_plain_insert(granted: World, cli: Cli) -> None:
     account = granted.account("stub")
-    with acting_as(granted, "socialcron_app"):
+    with granted.acting_as("socialcron_app"):
         by_function = granted.post(account, "by function")
         content = granted.value("INSERT INTO socialcron.contents (text) VALUES ('by insert') RETURNING id")
         by_insert = granted.value(
@@ -51,7 +39,7 @@ def test_app__takes_a_slot_in_its_own_transaction_and_may_not_look_at_the_others
 ) -> None:
     account = granted.account("stub")
     cli("accounts", "slots", account, "--set", "daily 9:00", "--tz", "UTC")
-    with acting_as(granted, "socialcron_app"):
+    with granted.acting_as("socialcron_app"):
         free = granted.value("SELECT socialcron.next_slot(%s)", account)
         post = granted.post(account, due=f"socialcron.next_slot({account})")
         for statement in (
@@ -68,7 +56,7 @@ def test_worker__makes_the_posts_of_recurrences(granted: World, cli: Cli) -> Non
     cli("posts", "add", "--account", account, "--text", "Again!", "--repeat", "daily", "--tz", "UTC")
     granted.run("UPDATE socialcron.recurrences SET filled_until = NULL, fill_at = now()")
     granted.run("DELETE FROM socialcron.posts")
-    with acting_as(granted, "socialcron_worker"):
+    with granted.acting_as("socialcron_worker"):
         assert fill_recurrences(granted.db, limit=9) > 50
 
 
@@ -97,7 +85,7 @@ FORBIDDEN = {
 
 @pytest.mark.parametrize(("role", "statement"), [(r, s) for r, all in FORBIDDEN.items() for s in all])
 def test_roles__may_do_no_more_than_they_need(granted: World, role: str, statement: str) -> None:
-    with acting_as(granted, role), pytest.raises(psycopg.errors.InsufficientPrivilege):
+    with granted.acting_as(role), pytest.raises(psycopg.errors.InsufficientPrivilege):
         granted.run(statement)
 
 
@@ -133,7 +121,7 @@ def test_reporter__may_look_at_everything(
 
 def test_reporter__sees_accounts_without_their_credentials(granted: World) -> None:
     granted.account("mastodon")
-    with acting_as(granted, "socialcron_reporter"):
+    with granted.acting_as("socialcron_reporter"):
         assert granted.value("SELECT count(handle) FROM socialcron.accounts") == 1
 
 
@@ -144,7 +132,7 @@ def test_row_level_security__hides_accounts_from_roles_without_a_policy(granted:
     try:
         granted.run("GRANT USAGE ON SCHEMA socialcron TO somebody_else")
         granted.run("GRANT SELECT ON socialcron.accounts TO somebody_else")
-        with acting_as(granted, "somebody_else"):
+        with granted.acting_as("somebody_else"):
             assert granted.value("SELECT count(*) FROM socialcron.accounts") == 0
     finally:
         granted.run("DROP OWNED BY somebody_else")

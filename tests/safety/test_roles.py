@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -89,15 +88,6 @@ def granted(world: World) -> World:
     grant(world)
     world.run("SELECT socialcron.ensure_partitions('post_metrics', now())")  # a table made after the grants
     return world
-
-
-@contextmanager
-def acting_as(world: World, role: str) -> Iterator[None]:
-    world.run(f"SET ROLE {role}")
-    try:
-        yield
-    finally:
-        world.run("RESET ROLE")
 
 
 @pytest.fixture
@@ -232,7 +222,7 @@ def test_public_and_a_stranger__may_not_even_enter(granted: World, stranger: str
         assert not granted.value("SELECT has_schema_privilege(%s, 'socialcron', 'USAGE')", role)
         for name in relations(granted):
             assert not any(allowed(granted, role, name, right) for right in RIGHTS), (role, name)
-    with acting_as(granted, stranger), pytest.raises(psycopg.errors.InsufficientPrivilege):
+    with granted.acting_as(stranger), pytest.raises(psycopg.errors.InsufficientPrivilege):
         granted.run("SELECT socialcron.cancel_post(1)")
 
 
@@ -291,7 +281,7 @@ def test_row_level_security__is_on_where_credentials_are(granted: World, strange
     )
     granted.run(f"GRANT USAGE ON SCHEMA socialcron TO {stranger}")
     granted.run(f"GRANT ALL ON socialcron.{table} TO {stranger}")
-    with acting_as(granted, stranger):
+    with granted.acting_as(stranger):
         assert granted.value(f"SELECT count(*) FROM socialcron.{table}") == 0
         assert granted.db.connection.execute(f"DELETE FROM socialcron.{table}".encode()).rowcount == 0
     policies = rows(
@@ -300,7 +290,7 @@ def test_row_level_security__is_on_where_credentials_are(granted: World, strange
         f"socialcron.{table}",
     )
     assert {role for (names,) in policies for role in names} <= {WORKER, REPORTER}
-    with acting_as(granted, WORKER):
+    with granted.acting_as(WORKER):
         assert granted.value(f"SELECT count(*) FROM socialcron.{table}") == (1 if table == "accounts" else 0)
 
 
@@ -364,7 +354,7 @@ def test_worker__runs_every_operators_command(
 def test_app__cannot_read_change_or_post_over_anybody_elses(granted: World) -> None:
     account = granted.account("mastodon")
     theirs = granted.post(account, "secret plans", external_key="k")
-    with acting_as(granted, APP):
+    with granted.acting_as(APP):
         for statement in (
             "SELECT text FROM socialcron.contents",
             "SELECT external_key FROM socialcron.posts",
@@ -433,12 +423,12 @@ def test_definers__pick_up_nothing_of_the_callers(granted: World) -> None:
     granted.run("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA hostile TO PUBLIC")
     granted.run("SET search_path = pg_temp, hostile, public, pg_catalog")
     try:
-        with acting_as(granted, APP):
+        with granted.acting_as(APP):
             post = granted.post(account, "by the app", due="timestamptz '2031-01-01'", external_key="k")
             same = granted.post(account, "by the app", due="timestamptz '2031-01-01'", external_key="k")
             assert same == post
             assert granted.value("SELECT socialcron.cancel_post(%s)", post) == "done"
-        with acting_as(granted, WORKER):
+        with granted.acting_as(WORKER):
             granted.run("SELECT socialcron.ensure_partitions('post_metrics', '2031-01-01'::timestamptz)")
             dropped = granted.value(
                 "SELECT socialcron.drop_partitions('profile_post_metrics', '2001-01-01'::timestamptz)"
