@@ -379,3 +379,17 @@ def test_accounts_remove__takes_its_recurrences_and_slots_along(world: World, cl
     assert world.value("SELECT count(*) FROM socialcron.queue_slots") == 0
     cli("accounts", "remove", other, "--yes")
     assert world.value("SELECT count(*) FROM socialcron.contents") == 0
+
+
+def test_accounts_remove__leaves_what_a_recurrence_of_another_account_will_say(
+    world: World, cli: Cli, stub: int
+) -> None:
+    other = world.account("stub", "you")
+    add(cli, stub, "FREQ=DAILY;COUNT=2", "--account", other)
+    world.run("UPDATE socialcron.posts SET status = 'posted' WHERE id = 1 OR account_id = %s", other)
+    assert cli("posts", "edit", 2, "--text", "Anew").exit_code == 0
+
+    assert cli("accounts", "remove", stub, "--yes").exit_code == 0
+
+    (left,) = cli("recurrences", "list", "--json").data["recurrences"]
+    assert (left["account_id"], left["text"]) == (other, "Anew")
