@@ -70,7 +70,12 @@ def add_command(
         ),
     ] = None,
     webhook: Annotated[
-        str | None, typer.Option("--webhook", metavar="URL", help="Post signed JSON to this address.")
+        str | None,
+        typer.Option(
+            "--webhook",
+            metavar="URL|FILE|-",
+            help="Post signed JSON to this address. One with a password or key in it goes into a file, or stdin.",
+        ),
     ] = None,
     secret_file: Annotated[
         str | None,
@@ -127,6 +132,11 @@ def add_command(
         if webhook is not None:
             if digest is not None:
                 raise UsageError("webhooks have no digest", hint="Each event is posted by itself, at once.")
+            if json and secret_file is None:
+                raise UsageError(
+                    "a new signing secret is shown to a person, never as JSON",
+                    hint="Give one: --secret-file FILE (or -); it is whsec_ and 32 random bytes in base64.",
+                )
             address, made = _webhook(webhook, secret_file)
             channel: Channel = "webhook"
             digest_seconds = None
@@ -157,10 +167,7 @@ def add_command(
         if made:
             lines.insert(1, f"Its signing secret, shown this once: {made}")
         ctx.emit(
-            {
-                "subscription": events.read_subscription(ctx.database, name),
-                **({"secret": made} if made else {}),
-            },
+            {"subscription": events.read_subscription(ctx.database, name)},
             text="\n".join(lines),
         )
 
@@ -372,10 +379,16 @@ def _digest(text: str) -> int:
     return length
 
 
-def _webhook(url: str, secret_file: str | None) -> tuple[dict[str, str], str | None]:
+def _webhook(given: str, secret_file: str | None) -> tuple[dict[str, str], str | None]:
     """The address, and its secret if that is new."""
     from socialcron.platforms import webhooks
 
+    if "://" in given and "@" in given.split("://")[1].split("/")[0]:
+        raise UsageError(
+            "passwords are never taken from the command line, where every user of this host can read them",
+            hint="Put the address into a file of mode 0600, or pipe it in: --webhook -",
+        )
+    url = given if "://" in given else _read("address", given)
     made = webhooks.new_secret() if secret_file is None else None
     secret = made or _read("secret", str(secret_file))
     webhooks.check(url, secret)

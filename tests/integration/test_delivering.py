@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -456,22 +457,37 @@ def test_two_runs_at_once__send_one_message(
 
 
 def test_add__makes_a_secret_and_shows_it_once(world: World, cli: Cli, shop: Receiver) -> None:
-    ran = cli("subscriptions", "add", "shop", "--webhook", shop.url, "--json")
-    assert ran.data["subscription"]["events"] == [
-        "failed",
-        "missed",
-        "unconfirmed",
-        "needs_reconnect",
-        "monitoring_failed",
-    ]
+    made = re.findall(r"whsec_\S+", cli("subscriptions", "add", "shop", "--webhook", shop.url).stdout)
+    shown = cli("subscriptions", "show", "shop", "--json").data["subscription"]
+    assert shown["events"] == ["failed", "missed", "unconfirmed", "needs_reconnect", "monitoring_failed"]
     fail(world)
     delivered = cli(*DELIVER)
 
-    Webhook(ran.data["secret"]).verify(shop.posted[0].body, shop.posted[0].headers)
+    (secret,) = made
+    Webhook(secret).verify(shop.posted[0].body, shop.posted[0].headers)
     for words in (["list", "--json"], ["show", "shop", "--json"], ["show", "shop"], ["list"]):
-        assert ran.data["secret"] not in cli("subscriptions", *words).stdout
+        assert secret not in cli("subscriptions", *words).stdout
     assert "whsec_" not in delivered.stdout + delivered.stderr
     assert world.value("SELECT address FROM socialcron.subscriptions").startswith("gAAAA")
+
+
+def test_add__shows_no_new_secret_as_json(world: World, cli: Cli, shop: Receiver) -> None:
+    ran = cli("subscriptions", "add", "shop", "--webhook", shop.url, "--json")
+    assert (ran.exit_code, ran.error["message"]) == (
+        2,
+        "a new signing secret is shown to a person, never as JSON",
+    )
+    assert world.value("SELECT count(*) FROM socialcron.subscriptions") == 0
+
+
+def test_add__takes_an_address_with_a_key_in_it_from_a_file(
+    world: World, cli: Cli, shop: Receiver, tmp_path: Path
+) -> None:
+    (tmp_path / "address").write_text(f"{shop.url}?key=T0ken\n")
+    cli("subscriptions", "add", "shop", "--webhook", tmp_path / "address")
+    fail(world)
+    cli(*DELIVER)
+    assert [request.path for request in shop.posted] == ["/hook?key=T0ken"]
 
 
 @pytest.mark.parametrize(
@@ -480,6 +496,8 @@ def test_add__makes_a_secret_and_shows_it_once(world: World, cli: Cli, shop: Rec
         (["a b", "--webhook", "https://x.example"], 2, "is no name"),
         (["shop"], 2, "name one of --notify-file and --webhook"),
         (["shop", "--webhook", "https://x.example", "--notify-file", "url"], 2, "name one of"),
+        (["shop", "--webhook", "https://me:secret@x.example"], 2, "never taken from the command line"),
+        (["shop", "--webhook", "absent"], 2, "cannot read the address"),
         (["shop", "--webhook", "ftp://x.example"], 65, "no address of a webhook"),
         (["shop", "--webhook", "https://"], 65, "no address of a webhook"),
         (
