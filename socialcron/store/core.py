@@ -11,7 +11,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from socialcron.settings import Settings
-from socialcron.store.engine import LIMITS, connection_factory, translated
+from socialcron.store import engine
+from socialcron.store.engine import connection_factory, translated
 
 
 def sqlalchemy_engine(settings: Settings, *, replica: bool = False) -> Engine:
@@ -30,7 +31,7 @@ def core_connection(settings: Settings, *, replica: bool = False) -> Iterator[Co
     with translated():
         try:
             with sqlalchemy_engine(settings, replica=replica).connect() as connection:
-                connection.exec_driver_sql(LIMITS.decode())
+                connection.exec_driver_sql(engine.LIMITS.decode())
                 yield connection
         except DBAPIError as exc:
             if isinstance(exc.orig, psycopg.Error):

@@ -24,7 +24,7 @@ from psycopg import conninfo
 from socialcron.exitcodes import ExitCode
 from socialcron.sandbox.server import Sandbox
 from socialcron.settings import Settings
-from socialcron.store import embedded, engine, migrate, sqlfiles
+from socialcron.store import core, embedded, engine, migrate, sqlfiles
 from socialcron.store.engine import Database
 from socialcron.store.sqlfiles import Migration
 from tests import servers
@@ -76,6 +76,7 @@ def impatient() -> None:
     engine._BEGIN_DURABLE = engine._BEGIN
     engine._SCHEMA_CHECK = engine.LIMITS + engine._SCHEMA_CHECK.rpartition(b"; ")[2]
     engine.SILENCE_SECONDS = 4.0
+    assert core.engine is engine  # already imported here, as it may be wherever tests share a process
     engine._CONNECTION_DEFAULTS["connect_timeout"] = 2
 
 
