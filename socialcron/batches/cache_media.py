@@ -14,7 +14,7 @@ from uuid import uuid4
 from socialcron.batches.picture_folder import PictureFolder
 from socialcron.batches.signals import Signals, watched_signals
 from socialcron.batches.summary import Summary as BaseSummary
-from socialcron.batches.summary import on_record
+from socialcron.batches.summary import counted, on_record
 from socialcron.errors import SocialcronError
 from socialcron.settings import Settings
 from socialcron.store import mediacache
@@ -61,8 +61,8 @@ class Summary(BaseSummary):
         parts = [
             f"{self.claimed} claimed{': ' if outcomes else ''}{outcomes}",
             f"{self.bytes / 1e6:.1f} MB",
-            f"{self.dropped} files dropped to make room" if self.dropped else "",
-            f"{self.removed} files removed that nobody needs" if self.removed else "",
+            f"{counted(self.dropped, 'file')} dropped to make room" if self.dropped else "",
+            f"{counted(self.removed, 'file')} removed that nobody needs" if self.removed else "",
         ]
         return "; ".join(part for part in parts if part)
 

@@ -15,7 +15,7 @@ from socialcron import log
 from socialcron.batches.ladder import Ladder, parse_ladder
 from socialcron.batches.signals import watched_signals
 from socialcron.batches.summary import Summary as BaseSummary
-from socialcron.batches.summary import on_record
+from socialcron.batches.summary import counted, on_record
 from socialcron.errors import SocialcronError
 from socialcron.settings import Settings
 from socialcron.store import metrics
@@ -48,7 +48,7 @@ class Summary(BaseSummary):
         return {"requests": self.requests}
 
     def as_line(self) -> str:
-        return f"{self.claimed} claimed: {', '.join(self.words)}; {self.requests} requests"
+        return f"{self.claimed} claimed: {', '.join(self.words)}; {counted(self.requests, 'request')}"
 
 
 def run(db: Database, settings: Settings, options: Options) -> Summary:

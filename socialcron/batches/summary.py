@@ -18,6 +18,11 @@ from socialcron.store import runs
 from socialcron.store.engine import Database
 
 
+def counted(number: int, one: str) -> str:
+    """ "1 post", "2,000 posts"."""
+    return f"{number:,} {one}{'' if number == 1 else 's'}"
+
+
 @dataclass(slots=True, kw_only=True)
 class Summary:
     """What a run did. OUTCOMES: the words for what became of a claimed item, in the order they are shown in."""

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from socialcron.batches.signals import watched_signals
 from socialcron.batches.summary import Summary as BaseSummary
-from socialcron.batches.summary import on_record
+from socialcron.batches.summary import counted, on_record
 from socialcron.errors import AuthExpired, ConfigError, PlatformError, ServiceUnavailable, SocialcronError
 from socialcron.settings import Settings
 from socialcron.store import monitoring
@@ -47,7 +47,8 @@ class Summary(BaseSummary):
         return {"pages": self.pages, "posts": self.posts}
 
     def as_line(self) -> str:
-        return f"{self.claimed} claimed: {', '.join(self.words)}; {self.posts} posts on {self.pages} pages"
+        read = f"{counted(self.posts, 'post')} on {counted(self.pages, 'page')}"
+        return f"{self.claimed} claimed: {', '.join(self.words)}; {read}"
 
 
 def run(db: Database, settings: Settings, options: Options) -> Summary:

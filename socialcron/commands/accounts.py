@@ -686,13 +686,16 @@ def remove_command(
     Refused while a post of it is being sent or its outcome is open. What is on the platform stays there.
     """
     with command_context("accounts remove", json=json, env_file=env_file) as ctx:
+        from socialcron.batches.summary import counted
         from socialcron.store import accounts
 
         name = str(account_row(ctx, account_id).handle)
         if not yes and not json and is_interactive():
             counts = accounts.count_account_posts(ctx.database, account_id)
             named = f"account {account_id} ({clean(name)})"
-            question = f"Delete {named} with {counts.posts} posts, {counts.waiting} of them waiting?"
+            question = (
+                f"Delete {named} with {counted(counts.posts, 'post')}, {counts.waiting} of them waiting?"
+            )
             if counts.posts and not typer.confirm(question, err=True):
                 raise typer.Abort
             yes = True
@@ -701,7 +704,7 @@ def remove_command(
             raise no_account(account_id)
         ctx.emit(
             {"id": account_id, "deleted_posts": counts_gone.posts},
-            text=f"removed account {account_id} ({clean(name)}) and {counts_gone.posts} posts",
+            text=f"removed account {account_id} ({clean(name)}) and {counted(counts_gone.posts, 'post')}",
         )
 
 

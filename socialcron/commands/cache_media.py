@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from socialcron.batches import cache_media as batch
+from socialcron.batches.summary import counted
 from socialcron.commands.common import (
     DryRunOption,
     EnvFileOption,
@@ -67,7 +68,7 @@ def cache_media(
         if dry_run:
             due = batch.peek(ctx.database, options)
             lines = [
-                f"{row.platform} {row.handle}: {row.pictures} pictures"
+                f"{row.platform} {row.handle}: {counted(row.pictures, 'picture')}"
                 f"{', and what its last run brought' if row.unlisted else ''}"
                 for row in due
             ]

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from socialcron.batches import collect_metrics as batch
+from socialcron.batches.summary import counted
 from socialcron.commands.common import (
     ConcurrencyOption,
     DryRunOption,
@@ -57,7 +58,9 @@ def collect_metrics(
         )
         if dry_run:
             due = batch.peek(ctx.database, options)
-            lines = [f"{row.posts} posts of {row.platform} account {row.account_id}" for row in due]
+            lines = [
+                f"{counted(row.posts, 'post')} of {row.platform} account {row.account_id}" for row in due
+            ]
             ctx.emit({"dry_run": True, "due": due}, text="\n".join(lines) or "nothing due")
             return
         summary = batch.run(ctx.database, ctx.settings, options)

@@ -94,6 +94,7 @@ def _export(
 ) -> None:
     with command_context(f"export {what}", json=json, env_file=env_file, replica=True) as ctx:
         from socialcron.batches.exporting import write_csv, write_jsonl
+        from socialcron.batches.summary import counted
         from socialcron.store.reporting import stream
 
         check_words("format", [form] if form else None, ("csv", "jsonl"))
@@ -110,8 +111,8 @@ def _export(
         with closing(rows), writing(output) if output else nullcontext(sys.stdout) as target:
             count = write(columns, rows, target, zone=zone)
         if output is not None:
-            words = what if what == "posts" else "readings"
+            word = "post" if what == "posts" else "reading"
             ctx.emit(
                 {"rows": count, "format": form, "output": str(output)},
-                text=f"{count:,} {words} written to {output}",
+                text=f"{counted(count, word)} written to {output}",
             )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from socialcron import log
+from socialcron.batches.summary import counted
 from socialcron.commands.common import EnvFileOption, JsonOption, command_context, example, group_app
 from socialcron.commands.display import progress_bar, show, table
 from socialcron.errors import ConfigError, reason
@@ -139,8 +140,8 @@ def _report(found: Inventory, rotated: int, path: Path | None) -> Iterator[str]:
         yield f"{_secrets(found.waiting)} still under an older key: run `socialcron keys rotate` again"
     elif found.unused:
         yield (
-            f"{', '.join(found.unused)} {'opens' if len(found.unused) == 1 else 'open'} nothing any more: may be taken"
-            " out of the ring once `socialcron keys list` says so an hour from now, on every host"
+            f"{', '.join(found.unused)} {'opens' if len(found.unused) == 1 else 'open'} nothing any more: to be taken"
+            " out of the ring on every host if `socialcron keys list` still says so in an hour"
         )
     if found.unreadable:
         yield _unreadable(found)
@@ -155,7 +156,7 @@ def _unreadable(found: Inventory) -> str:
 
 
 def _secrets(count: int) -> str:
-    return f"{count} stored secret{'' if count == 1 else 's'}"
+    return counted(count, "stored secret")
 
 
 # --- the ring in .env --------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ def maintain(json: JsonOption = False, env_file: EnvFileOption = None) -> None:
     """
     with cron_job("maintain", json=json, env_file=env_file) as ctx:
         from socialcron.batches.planning import fill_recurrences
+        from socialcron.batches.summary import counted
 
         started, db = time.monotonic(), ctx.database
         maintenance.ensure_months(db)
@@ -40,10 +41,10 @@ def maintain(json: JsonOption = False, env_file: EnvFileOption = None) -> None:
         )
         words = [
             f"dropped {', '.join(dropped)}" if dropped else "",
-            f"{healed} accounts healed" if healed else "",
-            f"{spent} hints dropped" if spent else "",
-            f"{planned} posts planned" if planned else "",
-            f"{old_runs} runs forgotten" if old_runs else "",
-            f"{old_events} events forgotten" if old_events else "",
+            f"{counted(healed, 'account')} healed" if healed else "",
+            f"{counted(spent, 'hint')} dropped" if spent else "",
+            f"{counted(planned, 'post')} planned" if planned else "",
+            f"{counted(old_runs, 'run')} forgotten" if old_runs else "",
+            f"{counted(old_events, 'event')} forgotten" if old_events else "",
         ]
         ctx.emit(data, text="; ".join(word for word in words if word) or None)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from socialcron.batches import trigger_monitoring
+from socialcron.batches.summary import counted
 from socialcron.commands.accounts import check_words
 from socialcron.commands.common import (
     EnvFileOption,
@@ -346,7 +347,7 @@ def _runs_table(runs: Sequence[MonitoringRun], zone: tzinfo) -> Any:
 
 
 def _said(profile_id: int, run: MonitoringRun) -> str:
-    read = f"profile {profile_id}: {run.posts:,} posts on {run.pages:,} pages"
+    read = f"profile {profile_id}: {counted(run.posts, 'post')} on {counted(run.pages, 'page')}"
     if run.status == "failed":
         return f"{read}, then it failed: {run.error_class}: {clean(run.error)}"
     if run.status == "pending":

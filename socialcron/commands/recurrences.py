@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from socialcron.batches.summary import counted
 from socialcron.commands.common import (
     CommandContext,
     EnvFileOption,
@@ -105,7 +106,7 @@ def pause_command(
             raise _missing(recurrence_id)
         ctx.emit(
             {"id": recurrence_id, "state": "paused", "held": held},
-            text=f"recurrence {recurrence_id} is paused, {_posts(held)} held",
+            text=f"recurrence {recurrence_id} is paused, {counted(held, 'post')} held",
         )
 
 
@@ -121,7 +122,7 @@ def resume_command(
         released, passed = done
         ctx.emit(
             {"id": recurrence_id, "state": "active", "released": released, "cancelled": passed},
-            text=f"recurrence {recurrence_id} goes on: {_posts(released)} released"
+            text=f"recurrence {recurrence_id} goes on: {counted(released, 'post')} released"
             + (f", {passed} cancelled that came during the pause" if passed else ""),
         )
 
@@ -137,17 +138,13 @@ def end_command(recurrence_id: IdArgument, json: JsonOption = False, env_file: E
         if results is None:
             raise _missing(recurrence_id)
         counts = {name: results[name] for name in ("done", "requested", "too_late")}
-        words = [f"{_posts(counts['done'])} cancelled"]
+        words = [f"{counted(counts['done'], 'post')} cancelled"]
         words += [f"{counts['requested']} requested"] if counts["requested"] else []
         words += [f"{counts['too_late']} too late to stop"] if counts["too_late"] else []
         ctx.emit(
             {"id": recurrence_id, "state": "ended", **counts},
             text=f"recurrence {recurrence_id} has ended: {', '.join(words)}",
         )
-
-
-def _posts(count: int) -> str:
-    return f"{count} post" if count == 1 else f"{count} posts"
 
 
 def _read(ctx: CommandContext, recurrence_id: int) -> RecurrenceView:

@@ -48,6 +48,7 @@ def report(
     """
     with command_context("report", json=json, env_file=env_file, replica=True) as ctx:
         from socialcron.batches.reporting import write_report
+        from socialcron.batches.summary import counted
         from socialcron.store.scheduling import database_clock
 
         zone = display_zone(ctx.settings)
@@ -67,6 +68,6 @@ def report(
             target.write(page)
         ctx.emit(
             {"html": str(html), "bytes": len(page.encode()), "from": begin, "to": end, **counts},
-            text=f"{html}: {counts['posts']:,} posts and {counts['profiles']:,} profiles,"
-            f" {counts['readings']:,} readings, {len(page.encode()) / 1000:,.0f} kB",
+            text=f"{html}: {counted(counts['posts'], 'post')} and {counted(counts['profiles'], 'profile')},"
+            f" {counted(counts['readings'], 'reading')}, {len(page.encode()) / 1000:,.0f} kB",
         )

@@ -416,6 +416,8 @@ def test_report__says_what_it_cannot_use(world: World, cli: Cli, tmp_path: Path)
     assert "cannot write" in cli("report", "--html", tmp_path / "no" / "page.html").stderr
     assert cli("report").exit_code == 2
     assert cli("report", "--html", page).stdout.startswith(f"{page}: 0 posts and 0 profiles, 0 readings, ")
+    cli("profiles", "add", "tiktok", "nasa")
+    assert cli("report", "--html", page).stdout.startswith(f"{page}: 0 posts and 1 profile, 0 readings, ")
 
 
 @pytest.mark.parametrize(
