@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,20 @@ def variant_pairs(given: Sequence[str]) -> list[tuple[str, str]]:
             )
         pairs.append((name, value))
     return pairs
+
+
+def check_platforms(pairs: Sequence[tuple[str, str]], platforms: Collection[str]) -> None:
+    """Raise UsageError for a difference on a platform that is none of `platforms`: it would be seen nowhere.
+
+    Taking one away (an empty value) is fine.
+    """
+    for name, value in pairs:
+        platform = name.partition(".")[0]
+        if value and platform not in platforms:
+            raise UsageError(
+                f"--for {name}: no account of this post is on {registry.declaration(platform).title}",
+                hint=f"Its accounts are on: {', '.join(sorted(platforms))}.",
+            )
 
 
 def variant_rows(
@@ -156,7 +170,7 @@ class Edit:
     first_comment: str | None
     poll: Sequence[str] | None
     poll_hours: int
-    variants: Sequence[str]
+    variants: Sequence[tuple[str, str]]
     media_root: Path | None
 
     @property
@@ -183,14 +197,20 @@ class Edit:
             changes["poll"] = poll_row(self.poll, self.poll_hours)
         if self.variants:
             variants = old.variants if isinstance(old.variants, Mapping) else {}
-            changes["variants"] = variant_rows(variant_pairs(self.variants), variants, self.media_root)
+            changes["variants"] = variant_rows(self.variants, variants, self.media_root)
         return replace(old, **changes)
 
 
-def checker(settings: Settings) -> Callable[[Content, Sequence[ContentUser]], None]:
-    """A check for `edit_post`: BadInput naming every problem of every post that would say it."""
+def checker(
+    settings: Settings, differences: Sequence[tuple[str, str]]
+) -> Callable[[Content, Sequence[ContentUser]], None]:
+    """A check for `edit_post`: BadInput naming every problem of every post that would say it.
+
+    UsageError where one of `differences` is for a platform of none of them.
+    """
 
     def check(content: Content, users: Sequence[ContentUser]) -> None:
+        check_platforms(differences, {user.platform for user in users})
         problems = [
             f"post {user.id} on {user.platform} {user.handle!r}: {problem}"
             for user in users

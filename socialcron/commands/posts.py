@@ -182,6 +182,7 @@ def add_command(
     with command_context("posts add", json=json, env_file=env_file) as ctx:
         from socialcron.batches.composing import (
             bad_posts,
+            check_platforms,
             media_rows,
             poll_row,
             variant_pairs,
@@ -199,6 +200,7 @@ def add_command(
             raise UsageError(
                 "--key does not go with --repeat", hint="`socialcron recurrences list` shows what there is."
             )
+        differences = variant_pairs(for_ or ())
         content = Content(
             text=text,
             media=media_rows(media or (), alt or (), ctx.settings.media_root),
@@ -206,9 +208,10 @@ def add_command(
             poll=poll_row(poll or (), poll_hours),
             thread=[{"text": part} for part in thread or ()],
             first_comment=first_comment or None,
-            variants=variant_rows(variant_pairs(for_ or ()), {}, ctx.settings.media_root),
+            variants=variant_rows(differences, {}, ctx.settings.media_root),
         )
         accounts = find_accounts(ctx, account)
+        check_platforms(differences, {row.platform for row in accounts.values()})
         now = database_clock(ctx.database)
         when = When(at=None) if next_slot else read_when(ctx, at or "now", tz, now)
         draft_post = Draft(
@@ -274,6 +277,7 @@ def _add_recurrences(
     """A recurrence on each account, and what it begins with."""
     from socialcron.batches.calendar import read_rule
     from socialcron.batches.planning import add_recurrences, preview
+    from socialcron.batches.summary import counted
     from socialcron.store.planning import Rule
 
     zone = when.zone or (zone_named(tz) if tz is not None else ctx.settings.zone())
@@ -304,7 +308,7 @@ def _add_recurrences(
     for one in made:
         row = accounts[one.account_id]
         what = "a recurrence" if dry_run else f"recurrence {one.recurrence_id}"
-        posts = f"{_counted(one.due_ats, 'post')} so far"
+        posts = f"{counted(len(one.due_ats), 'post')} so far"
         lines.append(f"{what} on {row.platform} {clean(row.handle)}: {rule.rrule}, {posts}")
     lines += [f"  {moment(at, zone)}" for at in coming]
     ctx.emit(
@@ -337,6 +341,7 @@ def import_command(
     """
     with command_context("posts import", json=json, env_file=env_file) as ctx:
         from socialcron.batches import importing
+        from socialcron.batches.summary import counted
 
         check_words("format", [form] if form else None, ("csv", "jsonl"))
         rows = importing.read_rows(
@@ -357,7 +362,7 @@ def import_command(
         }
         if good:
             were = "could be" if dry_run else "was" if new == 1 else "were"
-            words = [f"{new} post{'' if new == 1 else 's'} {were} imported"]
+            words = [f"{counted(new, 'post')} {were} imported"]
             words += [f"{existing} exist already"] if existing else []
             words += [f"{skipped} passed over: they are out, under way or given up"] if skipped else []
             ctx.emit(data, text=", ".join(words))
@@ -575,7 +580,7 @@ def edit_command(
     done, requested (a run has it, and takes it up again with the new content) or too_late.
     """
     with command_context("posts edit", json=json, env_file=env_file) as ctx:
-        from socialcron.batches.composing import Edit, checker
+        from socialcron.batches.composing import Edit, checker, variant_pairs
         from socialcron.store.steering import edit_post
 
         edit = Edit(
@@ -587,12 +592,12 @@ def edit_command(
             first_comment=first_comment,
             poll=[] if no_poll else poll,
             poll_hours=poll_hours,
-            variants=for_ or [],
+            variants=variant_pairs(for_ or ()),
             media_root=ctx.settings.media_root,
         )
         if edit.is_empty:
             raise UsageError("nothing to change was given", hint="See `socialcron posts edit --help`.")
-        edited = edit_post(ctx.database, post_id, edit.apply, check=checker(ctx.settings))
+        edited = edit_post(ctx.database, post_id, edit.apply, check=checker(ctx.settings, edit.variants))
         if edited is None:
             raise no_post(post_id)
         others = [str(id) for id in edited.post_ids if id != post_id]
@@ -760,6 +765,7 @@ def validate_command(
 ) -> None:
     """Check posts and their media against the platforms' limits, before their time comes. [default: --upcoming 48h]"""
     with command_context("posts validate", json=json, env_file=env_file, replica=True) as ctx:
+        from socialcron.batches.summary import counted
         from socialcron.batches.validation import find_problems
         from socialcron.store.steering import find_missing_posts, posts_to_validate
 
@@ -795,17 +801,13 @@ def validate_command(
             f"{clean(one['field'])}: {clean(one['message'])}"
             for one in problems
         ]
-        summary = f"{_counted(rows, 'post')} checked, {_counted(problems, 'problem')}"
+        summary = f"{counted(len(rows), 'post')} checked, {counted(len(problems), 'problem')}"
         ctx.emit({"checked": len(rows), "problems": problems}, text="\n".join([*lines, summary]))
         if strict and problems:
             raise typer.Exit(ExitCode.ITEM_FAILED)
 
 
 # --- shared by the commands --------------------------------------------------------------------------------------
-
-
-def _counted(items: Sequence[object], word: str) -> str:
-    return f"{len(items)} {word}" if len(items) == 1 else f"{len(items)} {word}s"
 
 
 def _emit_result(ctx: CommandContext, post_id: int, result: str | None, word: str) -> None:

@@ -84,7 +84,7 @@ def test_posts_add__keeps_everything_a_post_can_say(
         *("posts", "add", "--account", stub, "--text", "", "--media", "sun.png", "--alt", "The sun"),
         *("--media", "https://img.example/b.png", "--link", "https://a.example", "--thread", "two"),
         *("--thread", "three", "--first-comment", "more", "--poll", "yes", "--poll", "no"),
-        *("--for", "x.text=short"),
+        *("--for", "stub.text=short"),
     )
     stored = one(db, "SELECT to_jsonb(c) FROM socialcron.contents AS c")
     assert stored["media"] == [
@@ -93,7 +93,7 @@ def test_posts_add__keeps_everything_a_post_can_say(
     ]
     assert stored["thread"] == [{"text": "two"}, {"text": "three"}]
     assert stored["poll"] == {"options": ["yes", "no"], "duration_seconds": 86400, "multiple": False}
-    assert stored["variants"] == {"x": {"text": "short"}}
+    assert stored["variants"] == {"stub": {"text": "short"}}
     assert (stored["link"], stored["first_comment"]) == ("https://a.example", "more")
 
 

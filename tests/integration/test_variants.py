@@ -25,15 +25,18 @@ def variants(db: Database) -> Any:
     return row[0]
 
 
-def add(cli: Cli, account: int, *differences: str) -> Any:
+def add(cli: Cli, accounts: int | list[int], *differences: str) -> Any:
+    where = [
+        part for id in (accounts if isinstance(accounts, list) else [accounts]) for part in ("--account", id)
+    ]
     given = [part for difference in differences for part in ("--for", difference)]
-    return cli("posts", "add", "--account", account, "--text", "Hello", "--json", *given)
+    return cli("posts", "add", *where, "--text", "Hello", "--json", *given)
 
 
-def test_posts_add__collects_what_differs_by_platform(cli: Cli, db: Database, stub: int) -> None:
+def test_posts_add__collects_what_differs_by_platform(cli: Cli, db: Database, world: World) -> None:
     ran = add(
         cli,
-        stub,
+        [world.account("x"), world.account("bluesky")],
         "x.text=Short = sweet",
         "x.media=https://img.example/a.png",
         "x.media=https://img.example/b.png",
@@ -74,11 +77,27 @@ def test_posts_add__names_what_a_platform_does_not_have(
     assert words in f"{ran.error['message']} {ran.error['hint']}"
 
 
-def test_posts_edit__an_empty_value_takes_a_difference_away(cli: Cli, db: Database, stub: int) -> None:
-    post_id = add(cli, stub, "x.text=Short", "x.link=https://a.example").data["posts"][0]["id"]
+@pytest.mark.parametrize("difference", ["tiktok.privacy_level=SELF_ONLY", "x.text=Short"])
+def test_posts_add_and_edit__refuse_a_difference_that_nobody_would_see(
+    cli: Cli, db: Database, stub: int, difference: str
+) -> None:
+    """Most likely an account was left out, or another platform is meant."""
+    refused = add(cli, stub, difference)
+    assert refused.exit_code == 2
+    assert "no account of this post is on" in refused.error["message"]
+    assert "Its accounts are on: stub." in refused.error["hint"]
+    assert cli("posts", "list", "--json").data["posts"] == []
+
+    post_id = add(cli, stub, "stub.text=Hi").data["posts"][0]["id"]
+    assert cli("posts", "edit", post_id, "--for", difference, "--json").error == refused.error
+    assert variants(db) == {"stub": {"text": "Hi"}}
+
+
+def test_posts_edit__an_empty_value_takes_a_difference_away(cli: Cli, db: Database, world: World) -> None:
+    post_id = add(cli, world.account("x"), "x.text=Short", "x.link=https://a.example").data["posts"][0]["id"]
     assert cli("posts", "edit", post_id, "--for", "x.text=").exit_code == 0
     assert variants(db) == {"x": {"link": "https://a.example"}}
-    assert cli("posts", "edit", post_id, "--for", "x.link=").exit_code == 0
+    assert cli("posts", "edit", post_id, "--for", "x.link=", "--for", "tiktok.title=").exit_code == 0
     assert variants(db) == {}
 
 
