@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import base64
 import re
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -267,6 +269,17 @@ def test_validate__names_the_field_the_measure_and_the_limit() -> None:
         "thread[1]: 281 weighted characters, X takes at most 280",
         "first_comment: empty, without media",
     ]
+
+
+def test_weighted_characters__are_counted_where_there_is_no_setuptools() -> None:
+    """Python brings it no more, and it brings pkg_resources no more, which the library asks for."""
+    code = (
+        "import sys; sys.modules['pkg_resources'] = None\n"
+        "from socialcron.platforms.x import _weigh\n"
+        "print(_weigh('hi https://example.com/', 280), 'pkg_resources' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "(26, True) False\n", done.stderr
 
 
 def test_validate__lets_premium_accounts_write_more() -> None:
