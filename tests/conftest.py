@@ -18,6 +18,7 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -48,6 +49,8 @@ UNSAFE = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connection
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "direct: a pooler would be in its way; the reason")
+    # A shell starts its background jobs with Ctrl-C ignored, and so would be every process that a test starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config, "workerinput"):
         return
     _remove_leftovers()

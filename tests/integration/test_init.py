@@ -230,10 +230,11 @@ def test_init__interrupted_while_it_asks_has_made_nothing(
         asked.expect(question)
         asked.sendline("") if answers else None
         answers -= 1
-    asked.sendintr()
     # Python loses a Ctrl-C that comes in the moment between its last look and the wait for a key.
-    while asked.expect(["interrupted", pexpect.TIMEOUT], timeout=3):
+    for _ in range(10):
         asked.sendintr()
+        if asked.expect(["interrupted", pexpect.TIMEOUT], timeout=3) == 0:
+            break
     asked.expect(pexpect.EOF)
     asked.wait()
 
@@ -306,6 +307,7 @@ def test_init__names_the_file_with_the_url_in_env(
         ("mysql://me:hunter2hunter2@127.0.0.1/app", 78, "not a PostgreSQL connection URL"),
         ("postgresql://me:hunter2@hunter2@127.0.0.1/app", 78, "bare special character"),
         ("", 78, "url is empty"),
+        ("", 78, "postgresql://user@host:5432/database"),  # not with [hidden], as any password would be
     ],
 )
 def test_init__a_wrong_url_is_one_clear_error_and_nothing_is_written(
