@@ -106,4 +106,6 @@ posts = Table(
     Column("last_error", Text()),
     _required("created_at", _MOMENT),
     _required("updated_at", _MOMENT),
+    Column("recurrence_id", BigInteger()),
+    Column("occurs_at", _MOMENT),
 )
