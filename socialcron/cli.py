@@ -116,8 +116,9 @@ def _main(argv: Sequence[str] | None) -> int:
         if said.startswith("Usage: "):  # no command was named, and this is the whole help
             print(said, file=sys.stderr)
             return ExitCode.USAGE
+        said = " ".join(said.split())  # choices come one a line
         said = said.replace("a valid int range", "a whole number").replace("a valid float range", "a number")
-        return _report(arguments, "usage", said, _usage_hint(exc), ExitCode.USAGE)
+        return _report(arguments, "usage", said, _usage_hint(exc, arguments), ExitCode.USAGE)
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     except (BrokenPipeError, SystemExit) as exc:
@@ -217,9 +218,10 @@ def _report_bug(arguments: Sequence[str], exc: Exception) -> int:
     )
 
 
-def _usage_hint(exc: typer.TyperException) -> str | None:
-    context = getattr(exc, "ctx", None)
-    return f"See `{context.command_path} --help`." if context is not None else None
+def _usage_hint(exc: typer.TyperException, arguments: Sequence[str]) -> str:
+    context = getattr(exc, "ctx", None)  # an option without its value comes without
+    path = context.command_path if context is not None else f"socialcron {_command_name(arguments)}"
+    return f"See `{path} --help`."
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:

@@ -80,6 +80,8 @@ def parse_when(text: str, *, zone: Callable[[], tzinfo | None], now: datetime) -
     text = text.strip()
     if text.lower() == "now":
         return When(at=None)
+    if not text:  # an unset variable of a script: never `now`
+        raise BadInput("the time is empty", hint=_FORMS)
     try:
         when = _parse(text, zone, now)
         if when.at is not None and when.at.year >= 9999:  # the database takes none either

@@ -148,11 +148,14 @@ def read_slots(specs: Sequence[str]) -> list[tuple[int, str]]:
     found: set[tuple[int, str]] = set()
     for spec in specs:
         days, _, times = " ".join(spec.lower().split()).partition(" ")
+        if not times:
+            raise BadInput(f"{spec!r} is no hours of a week", hint=_WEEK_HINT)
         hours = [_hour(time.strip(), spec) for time in times.split(",")]
         found |= {(day, hour) for part in days.split(",") for day in _weekdays(part, spec) for hour in hours}
     return sorted(found)
 
 
+_WEEK_HINT = "Write 'mon-fri 09:00,17:30' or 'sat,sun 11:00'."
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -161,9 +164,7 @@ def _weekdays(part: str, spec: str) -> list[int]:
         return list(range(1, 8))
     first, dash, last = part.partition("-")
     if first not in DAYS or (dash and last not in DAYS):
-        raise BadInput(
-            f"{spec!r} is no hours of a week", hint="Write 'mon-fri 09:00,17:30' or 'sat,sun 11:00'."
-        )
+        raise BadInput(f"{spec!r} is no hours of a week", hint=_WEEK_HINT)
     begin = DAYS.index(first)
     length = (DAYS.index(last) - begin) % 7 if dash else 0  # fri-mon goes over the week's end
     return [(begin + offset) % 7 + 1 for offset in range(length + 1)]

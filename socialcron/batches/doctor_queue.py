@@ -76,10 +76,10 @@ def _tokens(ending: list[doctor.Token]) -> Check:
 def check_addresses(db: Database, settings: Settings) -> Iterator[Check]:
     found = [row for row in doctor.own_addresses(db) if stands_in(row.address)]
     if found:
-        said = [f"posts of {counted(row.accounts, 'account')} go to {row.address}" for row in found]
+        said = [f"of {counted(row.accounts, 'account')} go to {row.address}" for row in found]
         yield warn(
             "addresses",
-            f"{some(said, 3)}, which is not the platform",
+            f"posts {some(said, 3)}, which {'is' if len(found) == 1 else 'are'} not the platform",
             "Fine for tests. Else `socialcron accounts set ID base_url=` goes back to the platform's own address.",
             addresses={row.address: row.accounts for row in found},
         )

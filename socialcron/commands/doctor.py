@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 app = single_app()
 
+NARROW = 30  # columns: words below each other in less than this are hard to read
 STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
@@ -84,15 +85,29 @@ def _redacted(value: Any) -> Any:
 
 
 def _draw(console: Console, checks: Sequence[Check]) -> None:
+    import textwrap
+
     from rich.text import Text
 
     from socialcron.commands.display import clean
 
     width = max(len(check.name) for check in checks)
+    indent = width + 8
+    room = console.width - indent
+
+    def lines(text: str) -> str:
+        """On a terminal below itself, where there is room for that; else in one line, for grep."""
+        whole = clean(log.redact(text))
+        if not console.is_terminal or room < NARROW:
+            return whole
+        return textwrap.fill(
+            whole, room, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
+        )
+
     for check in checks:
         line = Text.assemble((f"{check.state:4}", STYLES[check.state]), f"  {check.name:{width}}  ")
-        console.print(line.append(clean(log.redact(check.message))))
+        console.print(line.append(lines(check.message)))
         if check.hint:
-            console.print(Text(f"{'':{width + 6}}  {clean(log.redact(check.hint))}", style="dim"))
+            console.print(Text(" " * indent + lines(check.hint), style="dim"))
     counts = {state: sum(check.state == state for check in checks) for state in STYLES}
     console.print(f"\n{counts['ok']} ok, {counts['warn']} to look at, {counts['fail']} failed")

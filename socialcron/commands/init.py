@@ -162,7 +162,10 @@ def _url_file(path: Path, known: Settings) -> str:
             f"cannot read {path}: {reason(exc)}", hint="It holds the URL and nothing else."
         ) from exc
     if not text:
-        raise ConfigError(f"{path} is empty", hint="It holds postgresql://user:password@host:5432/database.")
+        raise ConfigError(
+            f"{path} is empty",
+            hint="It holds postgresql://user@host:5432/database, with :password after the user.",
+        )
     if known.database_url not in (None, text):
         raise UsageError(
             "another database is set already: DATABASE_URL, in the environment or .env",

@@ -151,7 +151,7 @@ def _unreadable(found: Inventory) -> str:
     names = ", ".join(found.unreadable[:SHOWN]) + (" ..." if len(found.unreadable) > SHOWN else "")
     return (
         f"no key of the ring opens {_secrets(len(found.unreadable))}: {names}. "
-        "Put their key back into the ring, or connect them again."
+        "Put their key back into the ring, or give them anew: `accounts reconnect`, `subscriptions add`."
     )
 
 

@@ -213,7 +213,7 @@ def add_command(
         accounts = find_accounts(ctx, account)
         check_platforms(differences, {row.platform for row in accounts.values()})
         now = database_clock(ctx.database)
-        when = When(at=None) if next_slot else read_when(ctx, at or "now", tz, now)
+        when = When(at=None) if next_slot else read_when(ctx, "now" if at is None else at, tz, now)
         draft_post = Draft(
             account_ids=tuple(accounts),
             content=content,

@@ -143,7 +143,7 @@ def add_command(
         else:
             if secret_file is not None:
                 raise UsageError("messages are not signed", hint="--secret-file goes with --webhook.")
-            digest_seconds = _digest(digest or "15m")
+            digest_seconds = _digest("15m" if digest is None else digest)
             address, channel = _notification(str(notify_file)), "notification"
         hide({name: value for name, value in address.items() if value != made})
         try:
@@ -348,7 +348,11 @@ def remove_command(name: NameArgument, json: JsonOption = False, env_file: EnvFi
     with command_context("subscriptions remove", json=json, env_file=env_file) as ctx:
         subscription = events.read_subscription(ctx.database, name)
         events.remove_subscription(ctx.database, subscription.id)
-        ctx.emit({"removed": name}, text=f"removed {name}; {_events(subscription.waiting)} given up")
+        ctx.emit(
+            {"removed": name},
+            text=f"removed {name}"
+            + (f"; {_events(subscription.waiting)} given up" if subscription.waiting else ""),
+        )
 
 
 @app.command("retry", epilog=example("socialcron subscriptions retry shop"))
@@ -361,7 +365,9 @@ def retry_command(name: NameArgument, json: JsonOption = False, env_file: EnvFil
         due = events.retry_deliveries(ctx.database, subscription.id)
         ctx.emit(
             {"name": name, "due": due},
-            text=f"{_events(due)} due; the next run tells them, `socialcron {DELIVER}` now",
+            text=f"{_events(due)} due; the next run tells them, `socialcron {DELIVER}` now"
+            if due
+            else f"nothing to try again: no event of {name} is dead or waits",
         )
 
 
@@ -410,6 +416,8 @@ def _notification(source: str) -> dict[str, str]:
 
 def _read(what: str, source: str) -> str:
     """What a file or stdin holds. Raises UsageError or BadInput, quoting nothing of it."""
+    if not source:  # an unset variable of a script; a path that is empty would be the working directory
+        raise UsageError(f"no file is named for the {what}", hint="Name a file, or - for stdin.")
     try:
         return (sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8-sig")).strip()
     except UnicodeDecodeError:

@@ -78,7 +78,7 @@ def _service(url: str) -> Apprise:
     if not found.add(url):
         raise BadInput(
             "apprise does not know what to do with that URL",
-            hint="As in mailtos://user:password@example.com; https://github.com/caronc/apprise/wiki has them all.",
+            hint="As in mailtos://user@example.com, with :password after the user; all are at https://github.com/caronc/apprise/wiki.",
         )
     for service in found:
         service.notify_format = NotifyFormat.TEXT

@@ -138,6 +138,27 @@ def test_usage__exits_2_in_both_forms(bare_cli: Cli, arguments: list[str], said:
     assert document.error["code"] == "usage"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["status", "--prometheus"],
+            "Error: Option '--prometheus' requires an argument.\nHint: See `socialcron status --help`.\n",
+        ),
+        (
+            ["completion"],
+            "Error: Missing argument 'bash|zsh|fish'. Choose from: bash, zsh, fish\n"
+            "Hint: See `socialcron completion --help`.\n",
+        ),
+    ],
+)
+def test_a_mistake_in_the_command_line__is_one_line_and_the_way_to_the_help(
+    cli: Cli, arguments: list[str], said: str
+) -> None:
+    ran = cli(*arguments)
+    assert (ran.exit_code, ran.stdout, ran.stderr) == (2, "", said)
+
+
 def test_error_document__names_the_command(bare_cli: Cli) -> None:
     assert json.loads(bare_cli("db", "check", "--json").stdout)["command"] == "db check"
     assert json.loads(bare_cli("status", "--nonsense", "--json").stdout)["command"] == "status"

@@ -515,6 +515,9 @@ def test_add__takes_an_address_with_a_key_in_it_from_a_file(
             "never taken from the command line",
         ),
         (["mail", "--notify-file", "short"], 65, "apprise does not know"),
+        (["mail", "--notify-file", "short"], 65, "mailtos://user@example.com"),  # no [hidden] in an example
+        (["mail", "--notify-file", ""], 2, "no file is named"),
+        (["shop", "--webhook", ""], 2, "no file is named"),
         (["mail", "--notify-file", "two"], 65, "none or several"),
         (["mail", "--notify-file", "url", "--digest", "8d"], 2, "--digest cannot be 8d"),
         (["mail", "--notify-file", "url", "--secret-file", "short"], 2, "messages are not signed"),
@@ -574,6 +577,9 @@ def test_disable_and_remove__keep_and_give_up_what_waits(
     assert cli("subscriptions", "retry", "shop").exit_code == 2
 
     assert cli("subscriptions", "remove", "shop").stdout == "removed shop; 2 events are given up\n"
+    add_webhook(cli, tmp_path, shop.url)
+    assert cli("subscriptions", "retry", "shop").stdout.startswith("nothing to try again")
+    assert cli("subscriptions", "remove", "shop").stdout == "removed shop\n"
     assert states(world) == []
     assert cli("subscriptions", "list").stdout == "no subscriptions\n"
 

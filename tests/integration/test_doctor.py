@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -15,10 +17,13 @@ from typing import Any
 import pytest
 from psycopg import conninfo
 from psycopg.types.json import Jsonb
+from rich.console import Console
 
 from socialcron.batches import doctor as batch
 from socialcron.batches import doctor_database
+from socialcron.batches.doctor_check import warn
 from socialcron.batches.doctor_host import parse_periods
+from socialcron.commands.doctor import _draw
 from socialcron.commands.schedule import JOBS
 from socialcron.errors import ConfigError
 from socialcron.settings import Settings
@@ -54,6 +59,20 @@ def doctor(cli: Cli, _no_variables_of_tests: None) -> Doctor:
         return found
 
     return run
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_hint__stays_below_itself_on_a_terminal_and_on_one_line_elsewhere(terminal: bool) -> None:
+    console = Console(file=io.StringIO(), width=60, highlight=False, soft_wrap=True, force_terminal=terminal)
+    hint = "Is it in the crontab of some host? `socialcron init` shows the lines."
+    _draw(console, [warn("maintain", "it has never run", hint)])
+    assert isinstance(console.file, io.StringIO)
+    lines = re.sub(r"\x1b\[[\d;]*m", "", console.file.getvalue()).splitlines()
+    assert lines[0] == "warn  maintain  it has never run"
+    below = lines[1 : lines.index("")]
+    assert (len(below) > 1) is terminal
+    assert all(line.startswith(" " * 16) for line in below)
+    assert " ".join(line.strip() for line in below) == hint
 
 
 def said(check: dict[str, Any]) -> str:
@@ -540,6 +559,8 @@ def test_addresses_that_are_no_platforms__warn(doctor: Doctor, world: World) -> 
 
     found = doctor()["addresses"]
 
+    assert "go to http://social.example, of 1 account go to https://10.1.2.3" in found["message"]
+    assert found["message"].endswith(", which are not the platform")
     sandbox = world.value(
         "SELECT settings ->> 'base_url' FROM socialcron.accounts WHERE platform = 'mastodon'"
     )

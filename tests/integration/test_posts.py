@@ -225,6 +225,7 @@ def test_add_posts__makes_one_post_of_a_key_that_many_add_at_once(
             "exist",
         ),
         (["--account", "1", "--text", "hi", "--at", "2030-01-01T09:00", "--tz", "Mars"], 2, "IANA"),
+        (["--account", "1", "--text", "hi", "--at", ""], 65, "the time is empty"),
         (["--account", "1", "--text", "hi", "--media", "nowhere.png"], 65, "nowhere.png"),
         (["--account", "1", "--text", "hi", "--media", "../../etc/passwd"], 65, "media root"),
         (["--account", "1", "--text", "hi", "--media", "http://img.example/a.png"], 65, "https"),

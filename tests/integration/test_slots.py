@@ -153,7 +153,8 @@ def test_accounts_slots__sets_shows_and_clears_them(world: World, cli: Cli, stub
     ("words", "exit_code", "said"),
     [
         (["1", "--set", "mon 9:00"], 65, "which time zone"),
-        (["1", "--set", "mon", "--tz", "UTC"], 65, "no time of day"),
+        (["1", "--set", "mon", "--tz", "UTC"], 65, "'mon' is no hours of a week"),
+        (["1", "--set", "", "--tz", "UTC"], 65, "'' is no hours of a week"),
         (["1", "--set", "noday 9:00", "--tz", "UTC"], 65, "no hours of a week"),
         (["1", "--set", "mon 9:00", "--tz", "Mars/Olympus"], 2, "no time zone"),
         (["1", "--set", "mon 9:00", "--clear"], 2, "one of"),
