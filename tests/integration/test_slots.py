@@ -17,6 +17,8 @@ from tests.conftest import Cli, Ran
 from tests.world import World
 
 MONDAY = "2026-11-23"
+HOUR = datetime.now(UTC).hour + 11  # UTC, about half a day away: no slot passes while a test runs
+DAILY, DAILY_LATER = f"daily {HOUR % 24}:30", f"daily {(HOUR + 1) % 24}:30"
 
 
 def add_slots(world: World, account: int, zone: str, *slots: tuple[int, str]) -> None:
@@ -172,16 +174,16 @@ def test_accounts_slots__says_what_is_wrong(
 
 def test_next_slot__gives_each_post_and_each_account_its_own(world: World, cli: Cli, stub: int) -> None:
     other = world.account("stub", "you")
-    free = slots(cli, stub, "daily 9:00")["free"]
-    elsewhere = slots(cli, other, "daily 12:00")["free"]
+    free = slots(cli, stub, DAILY)["free"]
+    elsewhere = slots(cli, other, DAILY_LATER)["free"]
     for index in range(3):
         ran = add(cli, other, stub, text=f"post {index}")
         assert {post["due_at"] for post in ran.data["posts"]} == {free[index], elsewhere[index]}
-    assert slots(cli, stub, "daily 9:00")["free"][0] == free[3]
+    assert slots(cli, stub, DAILY)["free"][0] == free[3]
 
 
 def test_next_slot__is_all_or_nothing(world: World, cli: Cli, stub: int) -> None:
-    slots(cli, stub, "daily 9:00")
+    slots(cli, stub, DAILY)
     other = world.account("stub", "you")
     ran = add(cli, stub, other)
     assert ran.exit_code == 65
@@ -192,7 +194,7 @@ def test_next_slot__is_all_or_nothing(world: World, cli: Cli, stub: int) -> None
 def test_next_slot__with_a_key_takes_one_slot_however_often_it_is_added(
     world: World, cli: Cli, stub: int
 ) -> None:
-    slots(cli, stub, "daily 9:00")
+    slots(cli, stub, DAILY)
     first, again = add(cli, stub, more=("--key", "k")), add(cli, stub, more=("--key", "k"))
     assert again.data["posts"][0] == first.data["posts"][0] | {"existing": True}
     assert add(cli, stub, text="other", more=("--key", "k")).exit_code == 65
@@ -207,14 +209,14 @@ def test_next_slot__does_not_go_with_a_time(cli: Cli, stub: int) -> None:
 
 
 def test_next_slot__in_a_dry_run_takes_none(world: World, cli: Cli, stub: int) -> None:
-    free = slots(cli, stub, "daily 9:00")["free"]
+    free = slots(cli, stub, DAILY)["free"]
     ran = add(cli, stub, more=("--dry-run",))
     assert (ran.data["posts"][0]["id"], ran.data["posts"][0]["due_at"]) == (None, free[0])
     assert due_ats(world, stub) == []
 
 
 def test_posts_reschedule__moves_to_the_next_slot(world: World, cli: Cli, stub: int) -> None:
-    free = slots(cli, stub, "daily 9:00")["free"]
+    free = slots(cli, stub, DAILY)["free"]
     post = world.post(stub, due="now() - interval '2 days'")
     world.run("UPDATE socialcron.posts SET status = 'missed'")
     assert cli("posts", "reschedule", post, "--next-slot", "--json").data["due_at"] == free[0]
@@ -228,7 +230,7 @@ def test_posts_reschedule__moves_to_the_next_slot(world: World, cli: Cli, stub: 
 def test_posts_import__takes_slots_in_the_order_of_the_file_and_none_twice(
     world: World, cli: Cli, stub: int, tmp_path: Path, form: str
 ) -> None:
-    free = slots(cli, stub, "daily 9:00")["free"]
+    free = slots(cli, stub, DAILY)["free"]
     file = tmp_path / f"posts.{form}"
     rows = [(stub, f"post {n}", "next-slot", f"k{n}") for n in range(4)]
     if form == "csv":
@@ -253,7 +255,7 @@ def test_next_slot__is_never_taken_twice_by_processes_that_add_at_once(
 ) -> None:
     other = world.account("stub", "you")
     for account in (stub, other):
-        slots(cli, account, "daily 9:00")
+        slots(cli, account, DAILY)
     # Half of them name the accounts in the other order.
     running = [
         children.start(
@@ -278,7 +280,7 @@ def test_next_slot__is_never_taken_twice_by_processes_that_add_at_once(
 def test_next_slot__is_kept_for_the_transaction_of_an_application_that_took_it(
     world: World, cli: Cli, stub: int, database_url: str
 ) -> None:
-    slots(cli, stub, "daily 9:00")
+    slots(cli, stub, DAILY)
     with psycopg.connect(database_url) as application:
         taken = application.execute("SELECT socialcron.next_slot(%s)", (stub,)).fetchone()
         with pytest.raises(psycopg.errors.LockNotAvailable), world.db.connection.transaction():
