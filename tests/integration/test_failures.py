@@ -76,7 +76,9 @@ def impatient() -> None:
     engine._BEGIN_DURABLE = engine._BEGIN
     engine._SCHEMA_CHECK = engine.LIMITS + engine._SCHEMA_CHECK.rpartition(b"; ")[2]
     engine.SILENCE_SECONDS = 4.0
-    assert core.__name__ in sys.modules  # imported before this, as it is wherever another test has listed something
+    assert (
+        core.__name__ in sys.modules
+    )  # imported before this, as it is wherever another test has listed something
     engine._CONNECTION_DEFAULTS["connect_timeout"] = 2
 
 
