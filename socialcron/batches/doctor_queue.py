@@ -96,9 +96,9 @@ def check_addresses(db: Database, settings: Settings) -> Iterator[Check]:
 def check_runs(db: Database, settings: Settings) -> Iterator[Check]:
     periods = parse_periods(settings.periods)
     last = {run.command.replace(" ", "-"): run for run in status.last_runs(db)}
-    work = doctor.commands_with_work(db)
+    work, age = doctor.commands_with_work(db), doctor.schema_age(db)
     for command, period in periods.items():
-        yield _run(command, period, last.get(command), needed=work.get(command, True))
+        yield _run(command, period, last.get(command), needed=work.get(command, True), age=age)
     if work["trigger-monitoring"] and not settings.scrapecreators_api_key:
         yield fail(
             "provider key",
@@ -109,9 +109,12 @@ def check_runs(db: Database, settings: Settings) -> Iterator[Check]:
         yield check_cache_folder(settings)
 
 
-def _run(command: str, period: float, run: status.LastRun | None, *, needed: bool) -> Check:
+def _run(command: str, period: float, run: status.LastRun | None, *, needed: bool, age: float) -> Check:
     late = fail if command == REQUIRED else warn
     if run is None:
+        if needed and command != REQUIRED and age < period + 60:
+            said = f"it has not run yet: it should every {span(period)}, and the schema is {span(age)} old"
+            return ok(command, said, period_seconds=period)
         if needed:
             return late(command, "it has never run", CRON, period_seconds=period)
         return ok(command, "it has never run, and has nothing to do", period_seconds=period)

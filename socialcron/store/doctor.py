@@ -141,6 +141,11 @@ def commands_with_work(db: Database) -> dict[str, bool]:
     return db.row("doctor_work", into=dict) or {}
 
 
+def schema_age(db: Database) -> float:
+    """Seconds since the first migration."""
+    return float(db.value("doctor_age"))
+
+
 def overdue(db: Database) -> Overdue | None:
     return db.row("doctor_overdue", into=Overdue)
 

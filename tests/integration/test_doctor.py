@@ -574,11 +574,28 @@ def test_addresses_that_are_no_platforms__warn(doctor: Doctor, world: World) -> 
 
 
 def test_cron_that_is_not_there__fails_for_post_due_alone(doctor: Doctor, world: World) -> None:
+    made(world, "2 days")
     found = doctor()
     assert "fail: it has never run" in said(found["post-due"])
     assert "warn: it has never run" in said(found["maintain"])
     for name in ("collect-metrics", "trigger-monitoring", "cache-media", "accounts-refresh"):
         assert "ok: it has never run, and has nothing to do" in said(found[name])
+
+
+def test_a_job_whose_first_time_has_not_come__is_not_missed(doctor: Doctor, world: World) -> None:
+    made(world, "3 hours")
+
+    found = doctor()
+
+    assert "ok: it has not run yet: it should every 24 h, and the schema is 3 h old" in said(
+        found["maintain"]
+    )
+    assert "fail: it has never run" in said(found["post-due"])
+
+
+def made(world: World, ago: str) -> None:
+    """The schema, that long ago."""
+    world.run("UPDATE socialcron.schema_migrations SET applied_at = now() - %s::interval", ago)
 
 
 def test_a_command_that_stays_away__is_missed_after_three_periods(doctor: Doctor, world: World) -> None:
@@ -620,6 +637,7 @@ def test_periods_that_cannot_be_read__are_refused_with_their_form(text: str) -> 
 
 
 def test_periods__are_a_setting(doctor: Doctor, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    made(world, "2 days")
     a_run(world, "post-due", minutes_ago=11)
     monkeypatch.setenv("SOCIALCRON_PERIODS", "post-due:5m, reset-stuck:1h")
 
@@ -631,6 +649,7 @@ def test_periods__are_a_setting(doctor: Doctor, world: World, monkeypatch: pytes
 
 
 def test_a_command_with_work_and_no_run__warns(doctor: Doctor, world: World, cli: Cli) -> None:
+    made(world, "2 days")
     world.post(world.account("stub"))
     cli("post-due")
     world.run("UPDATE socialcron.metric_schedules SET next_at = now()")
