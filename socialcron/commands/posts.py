@@ -363,7 +363,7 @@ def import_command(
         if good:
             were = "could be" if dry_run else "was" if new == 1 else "were"
             words = [f"{counted(new, 'post')} {were} imported"]
-            words += [f"{existing} exist already"] if existing else []
+            words += [f"{existing} {'exists' if existing == 1 else 'exist'} already"] if existing else []
             words += [f"{skipped} passed over: they are out, under way or given up"] if skipped else []
             ctx.emit(data, text=", ".join(words))
             return
