@@ -41,5 +41,9 @@ def drop_old_runs(db: Database, *, keep_days: int) -> int:
     return db.run("drop_old_runs", {"keep_days": keep_days})
 
 
-def drop_old_events(db: Database, *, keep_days: int) -> int:
-    return db.run("drop_old_events", {"keep_days": keep_days})
+def drop_old_events(db: Database, *, keep_days: int, at_once: int = 20_000) -> int:
+    """at_once: how many one statement takes, for none may work longer than a minute."""
+    dropped = 0
+    while found := db.run("drop_old_events", {"keep_days": keep_days, "most": at_once}):
+        dropped += found
+    return dropped

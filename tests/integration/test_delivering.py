@@ -20,6 +20,7 @@ from socialcron.platforms import notifications, webhooks
 from socialcron.settings import Settings
 from socialcron.store import sqlfiles
 from socialcron.store.engine import Database
+from socialcron.store.maintenance import drop_old_events
 from tests.conftest import Cli
 from tests.integration.test_events import become, doubt
 from tests.integration.test_query_plans import named_indexes, nodes
@@ -655,6 +656,18 @@ def test_maintain__forgets_old_events_but_not_those_still_tried(
     assert states(world) == [("delivered", 1)]
 
 
+def test_maintain__forgets_more_events_than_one_statement_takes(
+    world: World, cli: Cli, tmp_path: Path, shop: Receiver
+) -> None:
+    add_webhook(cli, tmp_path, shop.url)
+    fail(world, 5)
+    cli(*DELIVER)
+    world.run("UPDATE socialcron.events SET created_at = created_at - interval '31 days'")
+
+    assert drop_old_events(world.db, keep_days=30, at_once=2) == 5
+    assert world.value("SELECT count(*) FROM socialcron.deliveries") == 0
+
+
 def test_deliver__is_silent_when_there_is_nothing_to_tell(cli: Cli) -> None:
     ran = cli("subscriptions", "deliver")
     assert (ran.exit_code, ran.stdout, ran.stderr) == (0, "", "")
@@ -700,7 +713,7 @@ def test_statements_of_a_run__use_their_index_and_read_no_whole_table(world: Wor
         "postpone_deliveries": claim
         | {"waits": [60.0], "retry_after": None, "http_status": None, "error": "no answer"},
         "bury_deliveries": claim | {"subscription_ids": [1, 2]},
-        "drop_old_events": {"keep_days": 13},
+        "drop_old_events": {"keep_days": 13, "most": 1000},
     }
     for query, params in statements.items():
         explained = world.db.connection.execute(
