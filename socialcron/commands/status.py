@@ -55,7 +55,7 @@ def status(
         ),
     ] = None,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Look again and again, until Ctrl-C; see below.")
+        bool, typer.Option("--watch", help="Look again and again, until Ctrl-C.")
     ] = False,
     prometheus: Annotated[
         Path | None,
@@ -76,6 +76,8 @@ def status(
     """
     if every is not None and not watch:
         raise UsageError("SECONDS are for --watch", hint="socialcron status --watch 5")
+    if prometheus is not None and not prometheus.name:  # an unset variable of a script
+        raise UsageError("no file is named for --prometheus", hint="As in --prometheus socialcron_queue.prom.")
     with command_context("status", json=json, env_file=env_file, replica=True) as ctx:
         now = _look(ctx, prometheus)
         if watch:

@@ -185,3 +185,8 @@ def test_numbers_of_the_queue__are_written_for_prometheus(cli: Cli, world: World
 def test_a_file_that_cannot_be_written__is_an_error(cli: Cli, tmp_path: Path) -> None:
     ran = cli("status", "--prometheus", tmp_path / "nowhere" / "queue.prom")
     assert (ran.exit_code, "cannot write" in ran.stderr) == (2, True)
+
+
+def test_an_empty_file_name__is_not_the_working_directory(cli: Cli) -> None:
+    ran = cli("status", "--prometheus", "")
+    assert (ran.exit_code, "no file is named for --prometheus" in ran.stderr) == (2, True)
