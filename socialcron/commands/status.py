@@ -54,9 +54,7 @@ def status(
             help="With --watch: the time between two looks. [default: 5]",
         ),
     ] = None,
-    watch: Annotated[
-        bool, typer.Option("--watch", help="Look again and again, until Ctrl-C.")
-    ] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again and again, until Ctrl-C.")] = False,
     prometheus: Annotated[
         Path | None,
         typer.Option(
@@ -77,7 +75,9 @@ def status(
     if every is not None and not watch:
         raise UsageError("SECONDS are for --watch", hint="socialcron status --watch 5")
     if prometheus is not None and not prometheus.name:  # an unset variable of a script
-        raise UsageError("no file is named for --prometheus", hint="As in --prometheus socialcron_queue.prom.")
+        raise UsageError(
+            "no file is named for --prometheus", hint="As in --prometheus socialcron_queue.prom."
+        )
     with command_context("status", json=json, env_file=env_file, replica=True) as ctx:
         now = _look(ctx, prometheus)
         if watch:
