@@ -61,7 +61,13 @@ def write_run(directory: Path, run: Ended) -> None:
                 [] if success is None else [(command, success)],
             ),
             _counter("runs", "Runs by exit code.", command, "exit_code", runs),
-            _counter("outcomes", "What became of what runs claimed.", command, "outcome", outcomes),
+            _counter(
+                "outcomes",
+                "What runs counted: what became of what they claimed, requests, pages and the like.",
+                command,
+                "outcome",
+                outcomes,
+            ),
         ]
         write(path, families)
 
