@@ -6,7 +6,7 @@ BIN    := $(CURDIR)/$(VENV)/bin
 STAMP  := $(VENV)/.installed
 PIP    := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --constraint constraints.txt \
-          --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock'
+          --generate-hashes --no-annotate --custom-compile-command 'make lock'
 
 # An active virtual environment or a host's Python settings must not leak into ours.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH

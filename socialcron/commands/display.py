@@ -125,6 +125,13 @@ def show(console: Console, *parts: Any) -> None:
     console.width = width
 
 
+def listing(
+    columns: Sequence[str], cells: Sequence[Sequence[object]], *, nothing: str
+) -> str | Callable[[Console], None]:
+    """What a list command prints: the table, or the word for an empty one."""
+    return (lambda console: show(console, table("", columns, cells))) if cells else nothing
+
+
 def fields(title: str, pairs: Iterable[tuple[str, object]]) -> Table:
     """Names and values below each other."""
     from rich.table import Table

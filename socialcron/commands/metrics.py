@@ -14,6 +14,7 @@ from socialcron.commands.display import (
     clean,
     display_zone,
     in_zone,
+    listing,
     minute,
     moment,
     show,
@@ -140,7 +141,7 @@ def list_command(
         ]
         ctx.emit(
             {"posts": rows},
-            text=(lambda console: show(console, table("", columns, cells))) if rows else "no readings",
+            text=listing(columns, cells, nothing="no readings"),
         )
 
 

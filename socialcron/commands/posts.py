@@ -26,6 +26,7 @@ from socialcron.commands.display import (
     display_zone,
     fields,
     in_zone,
+    listing,
     minute,
     moment,
     parse_id,
@@ -460,7 +461,7 @@ def list_command(
         ]
         ctx.emit(
             {"posts": rows},
-            text=(lambda console: show(console, table("", columns, cells))) if rows else "no posts",
+            text=listing(columns, cells, nothing="no posts"),
         )
 
 

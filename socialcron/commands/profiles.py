@@ -25,6 +25,7 @@ from socialcron.commands.display import (
     display_zone,
     fields,
     in_zone,
+    listing,
     minute,
     moment,
     seconds,
@@ -121,7 +122,7 @@ def list_command(
         ]
         ctx.emit(
             {"profiles": rows},
-            text=(lambda console: show(console, table("", columns, cells))) if rows else "no profiles",
+            text=listing(columns, cells, nothing="no profiles"),
         )
 
 
@@ -211,7 +212,7 @@ def history_command(
         cells = [(minute(row["read_at"], zone), *(_number(row[name]) for name in names)) for row in rows]
         ctx.emit(
             {"profile_id": profile_id, "post": post, "history": rows},
-            text=(lambda console: show(console, table("", columns, cells))) if rows else "nothing read yet",
+            text=listing(columns, cells, nothing="nothing read yet"),
         )
 
 

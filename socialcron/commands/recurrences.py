@@ -21,6 +21,7 @@ from socialcron.commands.display import (
     display_zone,
     fields,
     in_zone,
+    listing,
     minute,
     moment,
     show,
@@ -63,7 +64,7 @@ def list_command(
         ]
         ctx.emit(
             {"recurrences": rows},
-            text=(lambda console: show(console, table("", columns, cells))) if rows else "no recurrences",
+            text=listing(columns, cells, nothing="no recurrences"),
         )
 
 

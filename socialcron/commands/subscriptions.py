@@ -26,6 +26,7 @@ from socialcron.commands.display import (
     display_zone,
     fields,
     in_zone,
+    listing,
     minute,
     moment,
     parse_id,
@@ -39,6 +40,9 @@ from socialcron.store import events
 from socialcron.whens import parse_span
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from socialcron.store.engine import Database
     from socialcron.store.events import Channel, Delivery, Subscription
 
 DEFAULT_KINDS = [kind for kind in events.KINDS if kind != "posted"]
@@ -204,7 +208,7 @@ def list_command(json: JsonOption = False, env_file: EnvFileOption = None) -> No
         ]
         ctx.emit(
             {"subscriptions": found},
-            text=(lambda console: show(console, table("", columns, cells))) if found else "no subscriptions",
+            text=listing(columns, cells, nothing="no subscriptions"),
         )
 
 
@@ -322,24 +326,14 @@ def deliver_command(
 def enable_command(name: NameArgument, json: JsonOption = False, env_file: EnvFileOption = None) -> None:
     """Switch a subscription on, also one whose receiver had answered 410. What waits for it is due at once."""
     with command_context("subscriptions enable", json=json, env_file=env_file) as ctx:
-        subscription = events.read_subscription(ctx.database, name)
-        events.enable_subscription(ctx.database, subscription.id)
-        ctx.emit(
-            {"subscription": events.read_subscription(ctx.database, name)},
-            text=f"{name} is on; {_events(subscription.waiting)} due",
-        )
+        _switch(ctx, name, events.enable_subscription, "is on; {} due")
 
 
 @app.command("disable", epilog=example("socialcron subscriptions disable shop"))
 def disable_command(name: NameArgument, json: JsonOption = False, env_file: EnvFileOption = None) -> None:
     """Switch a subscription off. What waits for it goes on waiting; what happens meanwhile it never hears of."""
     with command_context("subscriptions disable", json=json, env_file=env_file) as ctx:
-        subscription = events.read_subscription(ctx.database, name)
-        events.disable_subscription(ctx.database, subscription.id)
-        ctx.emit(
-            {"subscription": events.read_subscription(ctx.database, name)},
-            text=f"{name} is off; {_events(subscription.waiting)} waiting for it",
-        )
+        _switch(ctx, name, events.disable_subscription, "is off; {} waiting for it")
 
 
 @app.command("remove", epilog=example("socialcron subscriptions remove shop"))
@@ -369,6 +363,16 @@ def retry_command(name: NameArgument, json: JsonOption = False, env_file: EnvFil
             if due
             else f"nothing to try again: no event of {name} is dead or waits",
         )
+
+
+def _switch(ctx: CommandContext, name: str, switch: Callable[[Database, int], None], says: str) -> None:
+    """says: of what waits for it."""
+    subscription = events.read_subscription(ctx.database, name)
+    switch(ctx.database, subscription.id)
+    ctx.emit(
+        {"subscription": events.read_subscription(ctx.database, name)},
+        text=f"{name} {says.format(_events(subscription.waiting))}",
+    )
 
 
 def _kinds(given: list[str] | None) -> list[str]:

@@ -10,6 +10,7 @@ import random
 import signal
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -59,7 +60,7 @@ class Post:
     held: bool = False
 
 
-class Disorder:
+class Disorder(ABC):
     """A world in which everything goes wrong; who inherits says when."""
 
     max_attempts = 100
@@ -263,11 +264,11 @@ class Disorder:
         wrong += [f"nobody wrote {key}" for key in published if key not in known]
         return wrong
 
+    @abstractmethod
     def problem_of(
         self, post: Post, row: Mapping[str, Any], published: Mapping[tuple[str, str], list[dict[str, Any]]]
     ) -> str | None:
         """None: all is well with this post."""
-        raise NotImplementedError
 
 
 D = TypeVar("D", bound=Disorder)

@@ -44,6 +44,17 @@ def mail() -> Iterator[Mailbox]:
         yield running
 
 
+def deliver_four_times_at_once(settings: Settings) -> None:
+    databases = [Database.connect(settings) for _ in range(4)]
+    runs = [threading.Thread(target=delivering.run, args=(db, settings)) for db in databases]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join()
+    for db in databases:
+        db.close()
+
+
 def add_webhook(cli: Cli, tmp_path: Path, url: str, *more: object, name: str = "shop") -> None:
     (tmp_path / "secret").write_text(SECRET)
     words = ("subscriptions", "add", name, "--webhook", url, "--secret-file", tmp_path / "secret", *more)
@@ -329,14 +340,7 @@ def test_two_runs_at_once__deliver_each_event_once(
 ) -> None:
     add_webhook(cli, tmp_path, shop.url)
     fail(world, 40)
-    databases = [Database.connect(settings) for _ in range(4)]
-    runs = [threading.Thread(target=delivering.run, args=(db, settings)) for db in databases]
-    for run in runs:
-        run.start()
-    for run in runs:
-        run.join()
-    for db in databases:
-        db.close()
+    deliver_four_times_at_once(settings)
 
     assert len(shop.posted) == len({posted.event_id for posted in shop.posted}) == 40
     assert states(world) == [("delivered", 1)] * 40
@@ -442,14 +446,7 @@ def test_two_runs_at_once__send_one_message(
 ) -> None:
     add_mail(cli, tmp_path, mail_url(mail))
     fail(world, 40)
-    databases = [Database.connect(settings) for _ in range(4)]
-    runs = [threading.Thread(target=delivering.run, args=(db, settings)) for db in databases]
-    for run in runs:
-        run.start()
-    for run in runs:
-        run.join()
-    for db in databases:
-        db.close()
+    deliver_four_times_at_once(settings)
 
     assert [sent["Subject"] for sent in mail.mails] == ["socialcron: 40 failed"]
 
